@@ -1,0 +1,89 @@
+"""Assemble: words and turns become one transcript, readable before anything is enriched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rem.audio import Prepared
+from rem.aws import DynamoCatalog, S3Store
+from rem.config import AssembleSettings
+from rem.core.jobs import AssembleJob, Status
+from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint, transcript_key
+from rem.core.receipts import Receipt, sum_by_stage
+from rem.core.speakers import measure_speakers, split_at_speakers
+from rem.core.transcript import Segment, Transcript, Turn, join_chunks
+from rem.ports import Catalog, Json, Store
+from rem.stage import Context, build_once
+
+VERSION = 1
+
+
+def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: AssembleSettings) -> Json:
+    job = AssembleJob.from_event(event)
+    inputs = [parse_fingerprint(key) for key in (job.prepared_key, *job.chunk_keys, job.turns_key)]
+    key = artifact_key(
+        job.recording.recording_id, "assemble", compute_fingerprint("assemble", VERSION, inputs, {})
+    )
+    document = build_once(store, "assemble", key, lambda: _assemble(job, store))
+    recording = replace(job.recording, started_at=document["startedAt"])
+    readable = transcript_key(recording.user_id, recording.device_id, recording.recording_id)
+    fields = {
+        "durationSeconds": document["durationSeconds"],
+        "speakerCount": document["speakerCount"],
+        "transcriptKey": readable,
+    }
+    if catalog.advance(recording, Status.TRANSCRIBED, fields):
+        store.write_json(readable, {name: value for name, value in document.items() if name != "receipts"})
+    return {
+        "key": key,
+        "segments": len(document["segments"]),
+        "words": sum(len(segment["words"]) for segment in document["segments"]),
+        "speakers": document["speakerCount"],
+        "recipes": list(settings.recipes),
+    }
+
+
+def _assemble(job: AssembleJob, store: Store) -> Json:
+    prepared = Prepared.load(store, job.prepared_key)
+    chunks = [store.read_json(key) for key in job.chunk_keys]
+    clustered = store.read_json(job.turns_key)
+    heard = join_chunks([[Segment.from_json(s) for s in chunk["segments"]] for chunk in chunks])
+    turns = [Turn.from_json(turn) for turn in clustered["turns"]]
+    segments = split_at_speakers(heard, turns)
+    receipts = [
+        *prepared.receipts,
+        *(Receipt.from_json(receipt) for source in (*chunks, clustered) for receipt in source["receipts"]),
+    ]
+    transcript = Transcript(
+        recording=replace(job.recording, started_at=prepared.started_at),
+        duration_s=prepared.duration_s,
+        speech_s=prepared.speech_s,
+        language=_vote_language(chunks),
+        whisper_model=chunks[0]["whisperModel"],
+        transcribed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        segments=tuple(segments),
+        speakers=measure_speakers(segments, turns),
+        stages=tuple(receipt.to_json() for receipt in sum_by_stage(receipts)),
+        audio=prepared.loudness,
+    )
+    return transcript.to_json() | {"receipts": [receipt.to_json() for receipt in receipts]}
+
+
+def _vote_language(chunks: list[Json]) -> str | None:
+    """The language of most words."""
+    votes: Counter[str] = Counter()
+    for chunk in chunks:
+        if chunk["language"]:
+            votes[chunk["language"]] += sum(len(segment["words"]) for segment in chunk["segments"])
+    return votes.most_common(1)[0][0] if votes else None
+
+
+def handler(event: Mapping[str, Any], context: Context) -> Json:
+    settings = AssembleSettings.from_env()
+    return run(
+        event, store=S3Store(settings.bucket), catalog=DynamoCatalog(settings.table), settings=settings
+    )

@@ -1,0 +1,63 @@
+"""Cluster: which windows of all slices are the same voice (the reduce)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from functions.diarize.model import load_model
+from functions.diarize.slices import Slice, join_slices
+from rem.aws import S3Store
+from rem.config import ClusterSettings, is_provisioned
+from rem.core.jobs import ClusterJob
+from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
+from rem.core.speakers import label_by_appearance
+from rem.core.transcript import Turn
+from rem.ports import Diarizer, Json, Store
+from rem.stage import Context, build_once
+
+VERSION = 1
+
+
+def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, settings: ClusterSettings) -> Json:
+    job = ClusterJob.from_event(event)
+    inputs = [parse_fingerprint(key) for key in job.slice_keys]
+    choices = {"model": model.name, "speakers": settings.speakers}
+    key = artifact_key(
+        job.recording.recording_id, "cluster", compute_fingerprint("cluster", VERSION, inputs, choices)
+    )
+    document = build_once(store, "cluster", key, lambda: _cluster(job, store, model, settings.speakers))
+    return {"key": key, "turns": len(document["turns"]), "voices": len(document["voices"])}
+
+
+def _cluster(job: ClusterJob, store: Store, model: Diarizer, speakers: int | None) -> Json:
+    slices = [Slice.from_bytes(store.read_bytes(key)) for key in job.slice_keys]
+    clusters = model.cluster(*join_slices(slices), speakers)
+    labels = label_by_appearance(clusters.turns)
+    turns = [Turn(turn.start_s, turn.end_s, labels[turn.speaker]) for turn in clusters.turns]
+    return {
+        "diarizationModel": model.name,
+        "turns": [turn.to_json() for turn in turns],
+        "voices": [
+            {
+                "label": new,
+                "speechSeconds": _speech_s(turns, new),
+                "embedding": list(clusters.embeddings[old]),
+            }
+            for old, new in labels.items()
+        ],
+        "receipts": [receipt.to_json() for piece in slices for receipt in piece.receipts],
+    }
+
+
+def _speech_s(turns: Sequence[Turn], label: str) -> float:
+    return round(sum(turn.end_s - turn.start_s for turn in turns if turn.speaker == label), 2)
+
+
+if is_provisioned():
+    load_model()
+
+
+def handler(event: Mapping[str, Any], context: Context) -> Json:
+    settings = ClusterSettings.from_env()
+    return run(event, store=S3Store(settings.bucket), model=load_model(), settings=settings)

@@ -1,0 +1,109 @@
+"""pyannote.audio as a Diarizer: the map over windows and the clustering, both its own code.
+
+Segmentation and embedding run on a slice of the recording's one window grid; the clustering and the
+reconstruction then run on all slices at once, as if the recording had never been cut.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rem.core.errors import SetupError
+from rem.core.recordings import SAMPLE_RATE_HZ
+from rem.core.transcript import Turn
+from rem.ports import Samples
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PyannoteClusters:
+    turns: Sequence[Turn]
+    embeddings: dict[str, list[float]]
+
+
+def _import_pipeline() -> Any:
+    """pyannote.audio reports usage and asks the hub at import unless told not to before."""
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from functions.diarize import torchaudio_shim
+
+    torchaudio_shim.install()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchcodec without FFmpeg: we pass waveforms, nothing is decoded
+        from pyannote.audio import Pipeline
+
+    return Pipeline
+
+
+class PyannoteDiarizer:
+    """A SpeakerDiarization pipeline from a local folder (config.yaml), on the CPU.
+
+    Args:
+        threads: torch's; never more than there are vCPUs, its threads spin while they wait.
+    """
+
+    def __init__(self, model_dir: Path, *, threads: int) -> None:
+        if not (model_dir / "config.yaml").is_file():
+            raise SetupError(
+                f"there is no diarization model in {model_dir}: expected a pyannote folder (config.yaml)"
+            )
+        pipeline_class = _import_pipeline()
+        import torch
+
+        torch.set_num_threads(threads)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._pipeline = pipeline_class.from_pretrained(model_dir)
+        self._pipeline.segmentation_batch_size = 8
+        self._pipeline.embedding_batch_size = 1  # measured: larger batches cost more CPU time and memory
+        self.name = model_dir.name
+        self._duration_s = self._pipeline._segmentation.duration
+        self.window_samples = round(self._duration_s * SAMPLE_RATE_HZ)
+        self.hop_samples = round(self._pipeline._segmentation.step * SAMPLE_RATE_HZ)
+
+    def measure_windows(self, samples: Samples, windows: int) -> tuple[Floats, Floats]:
+        import torch
+
+        file = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE_HZ, "uri": "slice"}
+        with torch.inference_mode():
+            segmentations = self._pipeline.get_segmentations(file)
+            embeddings = self._pipeline.get_embeddings(
+                file, segmentations, exclude_overlap=self._pipeline.embedding_exclude_overlap
+            )
+        if len(segmentations.data) != windows:
+            raise AssertionError(
+                f"the grid has {windows} windows here, pyannote made {len(segmentations.data)}"
+            )
+        return segmentations.data.astype(np.float32), np.asarray(embeddings, np.float32)
+
+    def cluster(self, segmentations: Floats, embeddings: Floats, speakers: int | None) -> PyannoteClusters:
+        import torch
+        from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+        grid = SlidingWindow(start=0.0, duration=self._duration_s, step=self.hop_samples / SAMPLE_RATE_HZ)
+        measured = SlidingWindowFeature(segmentations, grid)
+        pipeline = self._pipeline
+        stock = pipeline.get_segmentations, pipeline.get_embeddings
+        pipeline.get_segmentations = lambda file, hook=None: measured
+        pipeline.get_embeddings = lambda *args, **kwargs: embeddings
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # fewer voices than asked for: the result says how many
+                silence = {"waveform": torch.zeros(1, 16), "sample_rate": SAMPLE_RATE_HZ, "uri": "recording"}
+                output = pipeline(silence, num_speakers=speakers)
+        finally:
+            pipeline.get_segmentations, pipeline.get_embeddings = stock
+        exclusive = output.exclusive_speaker_diarization
+        turns = [Turn(s.start, s.end, label) for s, _, label in exclusive.itertracks(yield_label=True)]
+        labels = output.speaker_diarization.labels()
+        vectors = np.nan_to_num(output.speaker_embeddings)
+        return PyannoteClusters(turns, {label: vectors[i].tolist() for i, label in enumerate(labels)})

@@ -1,0 +1,16 @@
+"""The one model of a diarize process, shared by both handlers of the image."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from rem.config import DiarizeSettings, thread_count
+from rem.ports import Diarizer
+
+
+@functools.cache
+def load_model() -> Diarizer:
+    from functions.diarize.diarizer import PyannoteDiarizer
+
+    return PyannoteDiarizer(Path(DiarizeSettings.from_env().diarization_model), threads=thread_count())

@@ -1,0 +1,76 @@
+"""Publish: the final documents in S3, and the record marked COMPLETE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rem.audio import Prepared
+from rem.aws import DynamoCatalog, S3Store
+from rem.config import PublishSettings
+from rem.core.captions import RENDERERS
+from rem.core.jobs import PublishJob, Status
+from rem.core.keys import transcript_key
+from rem.core.receipts import Receipt, sum_by_stage
+from rem.core.transcript import Transcript
+from rem.ports import Catalog, Json, Store
+from rem.stage import Context, Stopwatch
+
+CONTENT_TYPES = {
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "txt": "text/plain; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+}
+
+
+def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
+    """Write every document anew, whatever is there: the same input gives the same documents."""
+    watch = Stopwatch("publish")
+    job = PublishJob.from_event(event)
+    transcript, receipts = _load(job, store)
+    stages = [receipt.to_json() for receipt in sum_by_stage([*receipts, watch.read()])]
+    transcript = replace(transcript, stages=tuple(stages))
+    recording = transcript.recording
+    keys = {
+        extension: transcript_key(recording.user_id, recording.device_id, recording.recording_id, extension)
+        for extension in ("json", *RENDERERS)
+    }
+    for extension, render in RENDERERS.items():
+        store.write_bytes(keys[extension], render(transcript).encode(), CONTENT_TYPES[extension])
+    store.write_json(keys["json"], transcript.to_json())
+    title = transcript.notes.get("notes", {}).get("title", "")
+    fields = {"transcriptKey": keys["json"], "title": title, "durationSeconds": transcript.duration_s}
+    catalog.advance(recording, Status.COMPLETE, fields | {"speakerCount": len(transcript.speakers)})
+    return {"transcriptKey": keys["json"], "speakers": len(transcript.speakers)}
+
+
+def _load(job: PublishJob, store: Store) -> tuple[Transcript, list[Receipt]]:
+    prepared = Prepared.load(store, job.prepared_key)
+    if job.assembled_key is None:
+        return _build_silent(job, prepared), list(prepared.receipts)
+    document = store.read_json(job.assembled_key)
+    notes = [store.read_json(key) for key in job.note_keys]
+    receipts = [Receipt.from_json(r) for source in (document, *notes) for r in source["receipts"]]
+    transcript = Transcript.from_json(document)
+    return replace(transcript, notes={note["recipe"]: note["note"] for note in notes}), receipts
+
+
+def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:
+    """Nobody spoke: an empty transcript, never an invented sentence."""
+    return Transcript(
+        recording=replace(job.recording, started_at=prepared.started_at),
+        duration_s=prepared.duration_s,
+        speech_s=0.0,
+        language=None,
+        whisper_model="",
+        transcribed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        audio=prepared.loudness,
+    )
+
+
+def handler(event: Mapping[str, Any], context: Context) -> Json:
+    settings = PublishSettings.from_env()
+    return run(event, store=S3Store(settings.bucket), catalog=DynamoCatalog(settings.table))

@@ -1,0 +1,124 @@
+"""Cutting a recording: speech regions, chunks at silences, slices of the diarization window grid.
+
+All positions are sample numbers at 16 kHz, so that a cut is exact and times add up to the sample.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rem.core.recordings import SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Region:
+    """Samples [start, end) in which somebody speaks."""
+
+    start: int
+    end: int
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Samples [start, end) of a recording that one invocation works on."""
+
+    index: int
+    start: int
+    end: int
+
+    def to_event(self) -> dict[str, int]:
+        return {"index": self.index, "startSample": self.start, "endSample": self.end}
+
+    @classmethod
+    def from_event(cls, event: dict[str, int]) -> Chunk:
+        return cls(event["index"], event["startSample"], event["endSample"])
+
+
+def plan_chunks(samples: int, speech: Sequence[Region], target_s: float) -> list[Chunk]:
+    """Cut a recording into chunks of at most target_s, at silences where there are any.
+
+    Each cut is the middle of the longest silence in the second half of the chunk; speech that never
+    pauses is cut at target_s. The chunks cover [0, samples) exactly once, in order.
+
+    Args:
+        speech: Sorted, not overlapping.
+    """
+    target = int(target_s * SAMPLE_RATE_HZ)
+    cuts = [0]
+    while samples - cuts[-1] > target:
+        earliest, latest = cuts[-1] + target // 2, cuts[-1] + target
+        cuts.append(_find_cut(speech, earliest, latest))
+    cuts.append(samples)
+    return [Chunk(i, a, b) for i, (a, b) in enumerate(itertools.pairwise(cuts))]
+
+
+def _find_cut(speech: Sequence[Region], earliest: int, latest: int) -> int:
+    edges = [earliest]
+    for region in speech:
+        if region.end > earliest and region.start < latest:
+            edges += [max(earliest, region.start), min(latest, region.end)]
+    edges.append(latest)
+    silences = list(zip(edges[0::2], edges[1::2], strict=True))
+    start, end = max(silences, key=lambda silence: silence[1] - silence[0])
+    return (start + end) // 2 if end > start else latest
+
+
+def clip_regions(speech: Sequence[Region], start: int, end: int) -> list[Region]:
+    """The parts of the speech regions that lie in [start, end)."""
+    return [Region(max(r.start, start), min(r.end, end)) for r in speech if r.end > start and r.start < end]
+
+
+def pack_regions(speech: Sequence[Region], longest_s: float, widest_gap_s: float) -> list[Region]:
+    """Join neighbouring regions into clips for a model whose cost is per window, not per second.
+
+    Args:
+        longest_s: No clip gets longer by joining; a single longer region stays whole.
+        widest_gap_s: A silence longer than this is never bridged, so that no model hears long silence.
+    """
+    clips: list[Region] = []
+    for region in speech:
+        if clips:
+            joined = Region(clips[-1].start, region.end)
+            gap_s = (region.start - clips[-1].end) / SAMPLE_RATE_HZ
+            if joined.seconds <= longest_s and gap_s <= widest_gap_s:
+                clips[-1] = joined
+                continue
+        clips.append(region)
+    return clips
+
+
+def plan_slices(samples: int, target_s: float) -> list[Chunk]:
+    """Cut the diarization window grid: slices of equal length, the last one shorter.
+
+    A slice holds the windows that *start* in it. Diarization needs no silence at its cuts, because the
+    windows of neighbouring slices overlap as if there were no cut.
+    """
+    step = int(target_s * SAMPLE_RATE_HZ)
+    starts = range(0, max(samples, 1), step)
+    return [Chunk(i, start, min(start + step, samples)) for i, start in enumerate(starts)]
+
+
+def window_count(samples: int, window: int, hop: int) -> int:
+    """How many windows the grid over a whole recording has; the last may reach beyond its end.
+
+    The same count as pyannote.audio's sliding inference: all whole windows, plus one for a remainder.
+    """
+    if samples < window:
+        return 1
+    whole, rest = divmod(samples - window, hop)
+    return whole + 1 + (1 if rest > 0 else 0)
+
+
+def slice_windows(chunk: Chunk, samples: int, window: int, hop: int) -> range:
+    """The numbers of the grid's windows that start inside a slice."""
+    total = window_count(samples, window, hop)
+    first, end = (-(-edge // hop) for edge in (chunk.start, chunk.end))
+    if chunk.end >= samples:
+        end = total
+    return range(min(first, total), min(end, total))

@@ -1,0 +1,106 @@
+"""What each stage is asked to do: the only parsers of Step Functions events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from rem.core.chunks import Chunk
+from rem.core.recordings import Recording
+
+Event = Mapping[str, Any]
+
+
+class Status(StrEnum):
+    """A recording's life. Only forward: a late duplicate never moves a record back."""
+
+    UPLOADED = "UPLOADED"
+    TRANSCRIBING = "TRANSCRIBING"
+    TRANSCRIBED = "TRANSCRIBED"
+    COMPLETE = "COMPLETE"
+    ERROR = "ERROR"
+
+    @property
+    def rank(self) -> int:
+        """ERROR ranks with TRANSCRIBING: a redrive may still finish, a finished recording never fails."""
+        return {"UPLOADED": 0, "TRANSCRIBING": 1, "ERROR": 1, "TRANSCRIBED": 2, "COMPLETE": 3}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkJob:
+    """Transcribe one chunk, or diarize one slice, of a prepared recording."""
+
+    recording: Recording
+    prepared_key: str
+    chunk: Chunk
+
+    @classmethod
+    def from_event(cls, event: Event) -> ChunkJob:
+        return cls(
+            Recording.from_event(event["recording"]), event["preparedKey"], Chunk.from_event(event["chunk"])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterJob:
+    """Join all slices of a recording into turns."""
+
+    recording: Recording
+    prepared_key: str
+    slice_keys: tuple[str, ...]
+
+    @classmethod
+    def from_event(cls, event: Event) -> ClusterJob:
+        keys = tuple(item["key"] for item in event["slices"])
+        return cls(Recording.from_event(event["recording"]), event["preparedKey"], keys)
+
+
+@dataclass(frozen=True, slots=True)
+class AssembleJob:
+    """Join the words of all chunks with the turns."""
+
+    recording: Recording
+    prepared_key: str
+    chunk_keys: tuple[str, ...]
+    turns_key: str
+
+    @classmethod
+    def from_event(cls, event: Event) -> AssembleJob:
+        keys = tuple(item["key"] for item in event["listened"]["chunks"])
+        return cls(
+            Recording.from_event(event), event["prepared"]["key"], keys, event["listened"]["turns"]["key"]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EnrichJob:
+    """Make one note with one recipe."""
+
+    recording: Recording
+    assembled_key: str
+    recipe: str
+
+    @classmethod
+    def from_event(cls, event: Event) -> EnrichJob:
+        return cls(Recording.from_event(event["recording"]), event["assembledKey"], event["recipe"])
+
+
+@dataclass(frozen=True, slots=True)
+class PublishJob:
+    """Write the final documents. A silent recording comes here without a transcript and without notes."""
+
+    recording: Recording
+    prepared_key: str
+    assembled_key: str | None
+    note_keys: tuple[str, ...]
+
+    @classmethod
+    def from_event(cls, event: Event) -> PublishJob:
+        return cls(
+            Recording.from_event(event),
+            event["prepared"]["key"],
+            event["assembled"]["key"] if "assembled" in event else None,
+            tuple(note["key"] for note in event.get("notes", [])),
+        )

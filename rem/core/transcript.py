@@ -1,0 +1,178 @@
+"""What was said: words, turns, segments, and the transcript document (docs/transcript.schema.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rem.core.recordings import Recording
+
+SCHEMA_VERSION = 1
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word with its place in the recording (seconds) and the model's probability (0 to 1)."""
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float
+
+    def shifted(self, offset_s: float) -> Word:
+        return replace(self, start_s=self.start_s + offset_s, end_s=self.end_s + offset_s)
+
+    def to_json(self) -> Json:
+        return {
+            "start": round(self.start_s, 3),
+            "end": round(self.end_s, 3),
+            "text": self.text,
+            "probability": round(self.probability, 3),
+        }
+
+    @classmethod
+    def from_json(cls, document: Json) -> Word:
+        return cls(document["start"], document["end"], document["text"], document["probability"])
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One unbroken stretch of one voice (seconds)."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+    def to_json(self) -> Json:
+        return {"start": round(self.start_s, 3), "end": round(self.end_s, 3), "speaker": self.speaker}
+
+    @classmethod
+    def from_json(cls, document: Json) -> Turn:
+        return cls(document["start"], document["end"], document["speaker"])
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Words that belong together, said by one speaker; `speaker` is None where nobody can tell."""
+
+    words: tuple[Word, ...]
+    speaker: str | None = None
+
+    @property
+    def start_s(self) -> float:
+        return self.words[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return max(word.end_s for word in self.words)
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    def shifted(self, offset_s: float) -> Segment:
+        return replace(self, words=tuple(word.shifted(offset_s) for word in self.words))
+
+    def to_json(self, segment_id: int) -> Json:
+        return {
+            "id": segment_id,
+            "start": round(self.start_s, 3),
+            "end": round(self.end_s, 3),
+            "speaker": self.speaker,
+            "text": self.text,
+            "words": [word.to_json() for word in self.words],
+        }
+
+    @classmethod
+    def from_json(cls, document: Json) -> Segment:
+        return cls(tuple(Word.from_json(word) for word in document["words"]), document.get("speaker"))
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A voice of this recording. `name` is an overlay that a person (or a recipe) put on the label."""
+
+    label: str
+    speech_s: float
+    name: str | None = None
+
+    def to_json(self) -> Json:
+        named = {"name": self.name} if self.name else {}
+        return {"label": self.label, **named, "speechSeconds": round(self.speech_s, 2)}
+
+    @classmethod
+    def from_json(cls, document: Json) -> Speaker:
+        return cls(document["label"], document["speechSeconds"], document.get("name"))
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The document that REM gives back."""
+
+    recording: Recording
+    duration_s: float
+    speech_s: float
+    language: str | None
+    whisper_model: str
+    transcribed_at: str
+    segments: tuple[Segment, ...] = ()
+    speakers: tuple[Speaker, ...] = ()
+    notes: Json = field(default_factory=dict)
+    stages: tuple[Json, ...] = ()
+    audio: Json = field(default_factory=dict)
+
+    @property
+    def full_text(self) -> str:
+        return " ".join(segment.text for segment in self.segments)
+
+    def speaker_name(self, label: str | None) -> str:
+        """What a person reads for a speaker label; unknown is an answer."""
+        if label is None:
+            return "Unknown"
+        return next((s.name for s in self.speakers if s.label == label and s.name), label)
+
+    def to_json(self) -> Json:
+        return {
+            "schemaVersion": SCHEMA_VERSION,
+            "recordingId": self.recording.recording_id,
+            "userId": self.recording.user_id,
+            "deviceId": self.recording.device_id,
+            "startedAt": self.recording.started_at,
+            "bucket": self.recording.bucket,
+            "key": self.recording.key,
+            "durationSeconds": round(self.duration_s, 3),
+            "speechSeconds": round(self.speech_s, 3),
+            "language": self.language,
+            "whisperModel": self.whisper_model,
+            "transcribedAt": self.transcribed_at,
+            "audio": self.audio,
+            "segments": [segment.to_json(i) for i, segment in enumerate(self.segments)],
+            "speakers": [speaker.to_json() for speaker in self.speakers],
+            "speakerCount": len(self.speakers),
+            "fullText": self.full_text,
+            "notes": self.notes,
+            "stages": list(self.stages),
+        }
+
+    @classmethod
+    def from_json(cls, document: Json) -> Transcript:
+        return cls(
+            recording=Recording.from_event(document),
+            duration_s=document["durationSeconds"],
+            speech_s=document["speechSeconds"],
+            language=document["language"],
+            whisper_model=document["whisperModel"],
+            transcribed_at=document["transcribedAt"],
+            segments=tuple(Segment.from_json(segment) for segment in document["segments"]),
+            speakers=tuple(Speaker.from_json(speaker) for speaker in document["speakers"]),
+            notes=document["notes"],
+            stages=tuple(document["stages"]),
+            audio=document["audio"],
+        )
+
+
+def join_chunks(chunks: Iterable[Sequence[Segment]]) -> list[Segment]:
+    """Put the segments of consecutive chunks in one row, ordered by time; empty segments vanish."""
+    return sorted((s for chunk in chunks for s in chunk if s.words), key=lambda s: s.start_s)

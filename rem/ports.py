@@ -1,0 +1,92 @@
+"""What the stages need from the outside, as protocols. Adapters: rem/aws.py and one model class per stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rem.core.jobs import Status
+from rem.core.recordings import Recording
+from rem.core.transcript import Segment, Transcript, Turn
+
+Samples = npt.NDArray[np.float32]  # shape (n,), 16 kHz mono, -1 to 1
+Floats = npt.NDArray[np.float32]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known of an object without reading it: a hash of its content, and its uploader's metadata."""
+
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class Store(Protocol):
+    """Objects by key. Writes are whole: a reader sees all of an object or none of it."""
+
+    def exists(self, key: str) -> bool: ...
+    def read_head(self, key: str) -> Head: ...
+    def read_json(self, key: str) -> Json: ...
+    def read_bytes(self, key: str, start: int = 0, end: int | None = None) -> bytes:
+        """Bytes [start, end), to the object's end without `end`."""
+
+    def write_json(self, key: str, document: Mapping[str, Any]) -> None: ...
+    def write_bytes(self, key: str, content: bytes, content_type: str) -> None: ...
+    def download(self, key: str, path: Path) -> None: ...
+    def upload(self, path: Path, key: str, content_type: str) -> None: ...
+
+
+class Catalog(Protocol):
+    """One record per recording."""
+
+    def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
+        """Move the record forward and set fields; False where it is further on already."""
+
+
+class Transcriber(Protocol):
+    """Speech to words."""
+
+    name: str
+
+    def transcribe(self, samples: Samples, language: str) -> list[Segment]:
+        """The segments of one clip, word times in seconds from its first sample."""
+
+    def detect_language(self, samples: Samples) -> tuple[str, float]:
+        """Language code (ISO 639-1) and probability."""
+
+
+class Clusters(Protocol):
+    """Exclusive turns (at no time more than one speaker) and one embedding per voice."""
+
+    @property
+    def turns(self) -> Sequence[Turn]: ...
+    @property
+    def embeddings(self) -> Mapping[str, Sequence[float]]: ...
+
+
+class Diarizer(Protocol):
+    """Who speaks when, as map (windows of a slice) and reduce (clustering over all slices)."""
+
+    name: str
+    window_samples: int
+    hop_samples: int
+
+    def measure_windows(self, samples: Samples, windows: int) -> tuple[Floats, Floats]:
+        """Segmentations (windows, frames, slots) of 0 and 1, and embeddings (windows, slots, dimensions)."""
+
+    def cluster(self, segmentations: Floats, embeddings: Floats, speakers: int | None) -> Clusters:
+        """pyannote's own clustering over all windows; speakers is their number where it is known."""
+
+
+class Enricher(Protocol):
+    """A transcript to a note."""
+
+    engine: str
+
+    def enrich(self, transcript: Transcript, recipe: str) -> Json: ...

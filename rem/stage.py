@@ -1,0 +1,70 @@
+"""What every stage does around its work: look for the stored result, measure, store, report progress."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from rem.config import memory_mb
+from rem.core.receipts import Receipt
+from rem.ports import Json, Store
+
+BUDGET_MARGIN_S = 20.0  # enough to store a checkpoint and leave before Lambda kills the process
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage: bytes on macOS, KiB on Linux
+
+
+class Context(Protocol):
+    """The part of Lambda's context object that stages use."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class Budget:
+    """How much of the invocation's time is left."""
+
+    def __init__(self, remaining_s: Callable[[], float]) -> None:
+        self.remaining_s = remaining_s
+
+    @classmethod
+    def from_context(cls, context: Context) -> Budget:
+        return cls(lambda: context.get_remaining_time_in_millis() / 1000 - BUDGET_MARGIN_S)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.remaining_s() <= 0
+
+
+def build_once(store: Store, name: str, key: str, build: Callable[[], Json]) -> Json:
+    """Return the artifact under key; build and store it, with its receipt, where it does not exist.
+
+    Retry, redrive and duplicate delivery all come down to this: the second time is a read.
+    """
+    if store.exists(key):
+        return store.read_json(key)
+    watch = Stopwatch(name)
+    document = build()
+    document["receipts"] = [*document.get("receipts", []), watch.read().to_json()]
+    store.write_json(key, document)
+    return document
+
+
+class Stopwatch:
+    """Measures one invocation from its creation on."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._started_s = time.monotonic()
+
+    def read(self) -> Receipt:
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT // 2**20
+        return Receipt(self._name, time.monotonic() - self._started_s, memory_mb(), peak_mb)
+
+
+def log_progress(stage: str, recording_id: str, done_s: float, total_s: float) -> None:
+    """One JSON line that `rem run` turns into a moving bar (seconds of audio)."""
+    line = {"stage": stage, "recordingId": recording_id, "doneSeconds": round(done_s, 2)}
+    print(json.dumps({**line, "totalSeconds": round(total_s, 2)}), flush=True)

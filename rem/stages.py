@@ -1,0 +1,51 @@
+"""Reads statemachine/: the tuning file and the definition, for the laptop and the tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGES_FILE = ROOT / "statemachine" / "stages.yaml"
+DEFINITION_FILE = ROOT / "statemachine" / "recording.asl.json"
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+STATE_MARGIN_S = 30  # a state's TimeoutSeconds beyond its function's: room for a cold start
+
+
+class StageConfig(BaseModel):
+    """One function of stages.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    handler: str
+    image: str
+    memory_mb: int = Field(ge=128, le=10_240)
+    timeout_s: int = Field(ge=1, le=900)
+    storage_mb: int = Field(ge=512, le=10_240)
+    concurrency: int = Field(ge=1, le=40)
+    settings: dict[str, str | int | float]
+
+    def environment(self, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
+        """The settings as environment variables; overrides replace settings that the stage has."""
+        chosen = {k: v for k, v in (overrides or {}).items() if k in self.settings}
+        return {f"REM_{name.upper()}": str(value) for name, value in {**self.settings, **chosen}.items()}
+
+
+def load_stages(path: Path = STAGES_FILE) -> dict[str, StageConfig]:
+    return {name: StageConfig(**body) for name, body in yaml.safe_load(path.read_text()).items()}
+
+
+def load_definition(path: Path = DEFINITION_FILE) -> dict[str, Any]:
+    definition: dict[str, Any] = json.loads(path.read_text())
+    return definition
+
+
+def render_definition(function_arns: Mapping[str, str], path: Path = DEFINITION_FILE) -> str:
+    """Put each function's ARN where the definition says `${stage}`, as Terraform's templatefile does."""
+    return PLACEHOLDER.sub(lambda match: function_arns[match[1]], path.read_text())
