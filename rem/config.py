@@ -22,7 +22,7 @@ def _empty_is_none(value: object) -> object:
 
 
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
-OptionalCount = Annotated[int | None, BeforeValidator(_empty_is_none), Field(ge=1)]
+OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_empty_is_none)]
 Names = Annotated[
     tuple[str, ...],
     NoDecode,

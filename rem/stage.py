@@ -64,7 +64,8 @@ class Stopwatch:
         return Receipt(self._name, time.monotonic() - self._started_s, memory_mb(), peak_mb)
 
 
-def log_progress(stage: str, recording_id: str, done_s: float, total_s: float) -> None:
-    """One JSON line that `rem run` turns into a moving bar (seconds of audio)."""
-    line = {"stage": stage, "recordingId": recording_id, "doneSeconds": round(done_s, 2)}
-    print(json.dumps({**line, "totalSeconds": round(total_s, 2)}), flush=True)
+def log_progress(stage: str, recording_id: str, part: int, done_s: float, total_s: float) -> None:
+    """One JSON line that `rem run` turns into a moving bar: seconds of audio of one chunk or slice."""
+    line = {"stage": stage, "recordingId": recording_id, "part": part}
+    times = {"doneSeconds": round(done_s, 2), "totalSeconds": round(total_s, 2)}
+    print(json.dumps({**line, **times}), flush=True)

@@ -66,6 +66,7 @@ def _assemble(job: AssembleJob, store: Store) -> Json:
         whisper_model=chunks[0]["whisperModel"],
         transcribed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         segments=tuple(segments),
+        turns=tuple(turns),
         speakers=measure_speakers(segments, turns),
         stages=tuple(receipt.to_json() for receipt in sum_by_stage(receipts)),
         audio=prepared.loudness,

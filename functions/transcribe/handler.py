@@ -63,7 +63,13 @@ def _transcribe(
         samples = prepared.read_samples(store, clips[i].start, clips[i].end)
         found = model.transcribe(samples, language)
         done["segments"] += [s.to_json(0) for s in _place(found, clips[i])]
-        log_progress("transcribe", job.recording.recording_id, _seconds(clips[: i + 1]), _seconds(clips))
+        log_progress(
+            "transcribe",
+            job.recording.recording_id,
+            job.chunk.index,
+            _seconds(clips[: i + 1]),
+            _seconds(clips),
+        )
     return {
         "language": language if clips else None,
         "whisperModel": model.name,

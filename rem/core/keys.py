@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 FINGERPRINT_HEX = 20  # 80 bits: collisions within one recording's artifacts are out of the question
 EXECUTION_NAME_MAX = 80  # Step Functions' limit
-CAPTION_FORMATS = ("json", "srt", "vtt", "txt", "md")
+DOCUMENT_FORMATS = ("json", "srt", "vtt", "txt", "md")
 
 
 def compute_fingerprint(

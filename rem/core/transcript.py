@@ -118,6 +118,7 @@ class Transcript:
     whisper_model: str
     transcribed_at: str
     segments: tuple[Segment, ...] = ()
+    turns: tuple[Turn, ...] = ()
     speakers: tuple[Speaker, ...] = ()
     notes: Json = field(default_factory=dict)
     stages: tuple[Json, ...] = ()
@@ -149,6 +150,7 @@ class Transcript:
             "transcribedAt": self.transcribed_at,
             "audio": self.audio,
             "segments": [segment.to_json(i) for i, segment in enumerate(self.segments)],
+            "turns": [turn.to_json() for turn in self.turns],
             "speakers": [speaker.to_json() for speaker in self.speakers],
             "speakerCount": len(self.speakers),
             "fullText": self.full_text,
@@ -166,6 +168,7 @@ class Transcript:
             whisper_model=document["whisperModel"],
             transcribed_at=document["transcribedAt"],
             segments=tuple(Segment.from_json(segment) for segment in document["segments"]),
+            turns=tuple(Turn.from_json(turn) for turn in document["turns"]),
             speakers=tuple(Speaker.from_json(speaker) for speaker in document["speakers"]),
             notes=document["notes"],
             stages=tuple(document["stages"]),

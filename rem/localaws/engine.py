@@ -1,0 +1,256 @@
+"""Step Functions on the laptop: moto's ASL interpreter and what it lacks. All contact with it is here.
+
+moto 5.2.5 (pinned) as it is: names are not checked, idempotency has a race, histories are not paged,
+abandoned branches go on writing events after the end, StopExecution in a Map ends FAILED, a task call makes
+a boto3 client. Each override below says which of these it mends; tests/rem/localaws holds each seam.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
+from moto.core.responses import ActionResult
+from moto.core.utils import convert_to_flask_response
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.stepfunctions.exceptions import InvalidExecutionInput, InvalidName
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.utils import TMP_THREADS
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from rem.localaws.runtime import LambdaRuntime
+
+NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+LARGEST_INPUT_BYTES = 262_144  # AWS's 256 KiB
+PAGE = 100  # events per page where maxResults is not given; AWS allows 1,000
+LARGEST_PAGE = 1000
+ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
+TERMINAL = (
+    ExecutionStatus.SUCCEEDED,
+    ExecutionStatus.FAILED,
+    ExecutionStatus.ABORTED,
+    ExecutionStatus.TIMED_OUT,
+)
+DATA = ("input", "inputDetails", "output", "outputDetails", "parameters")
+
+_runtime: LambdaRuntime | None = None
+_stock_integration = lambda_eval_utils.execute_lambda_function_integration
+
+
+def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_credentials: Any) -> None:
+    """The one patched function: a lambda:invoke task calls the runtime directly, without HTTP and boto3.
+
+    Raises:
+        ClientError: TooManyRequestsException; the engine names it Lambda.TooManyRequestsException.
+    """
+    name = parameters["FunctionName"].rsplit(":function:", 1)[-1].split(":")[0]
+    if _runtime is None or name not in _runtime.functions:  # moto answers with AWS's "not found"
+        _stock_integration(env=env, parameters=parameters, region=region, state_credentials=state_credentials)
+        return
+    answer = _runtime.invoke(name, parameters.get("Payload") or b"{}")
+    if answer.status == 429:
+        metadata = {"HTTPStatusCode": 429, "RequestId": str(uuid.uuid4())}
+        error = {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}
+        answer_of_lambda: Any = {"Error": error, "ResponseMetadata": metadata}
+        raise ClientError(answer_of_lambda, "Invoke")
+    if answer.function_error:
+        raise lambda_eval_utils.LambdaFunctionErrorException(answer.function_error, answer.payload.decode())
+    payload = json.loads(answer.payload)
+    env.stack.append({"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": payload})
+
+
+class Events(EventManager):  # type: ignore[misc]
+    """A history that ends with its terminal event: what abandoned branches say later is dropped, as on AWS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = False
+
+    def add_event(self, context: Any, event_type: Any, *args: Any, **kwargs: Any) -> int:
+        if self._ended:
+            return int(context.source_event_id)
+        self._ended = getattr(event_type, "value", event_type) in ENDS
+        return int(super().add_event(context, event_type, *args, **kwargs))
+
+
+class Worker(ExecutionWorker):  # type: ignore[misc]
+    def _get_evaluation_environment(self) -> Any:
+        env = super()._get_evaluation_environment()
+        env.event_manager = Events()
+        return env
+
+
+class Communication(BaseExecutionWorkerCommunication):  # type: ignore[misc]
+    def terminated(self) -> None:
+        """An aborted execution stays ABORTED when its last Lambda comes back."""
+        if self.execution.exec_status != ExecutionStatus.ABORTED:
+            super().terminated()
+
+
+class LocalExecution(Execution):  # type: ignore[misc]
+    def _get_start_execution_worker_comm(self) -> Communication:
+        return Communication(self)
+
+    def _get_start_execution_worker(self) -> Worker:
+        worker = super()._get_start_execution_worker()
+        worker.__class__ = Worker
+        return worker
+
+    def abort(self, error: str | None, cause: str | None) -> None:
+        """End now as ABORTED; the Lambdas that run go on by themselves, as on AWS."""
+        with Backend.starting:
+            if self.exec_status != ExecutionStatus.RUNNING:
+                return
+            self.exec_status, self.stop_date = ExecutionStatus.ABORTED, datetime.now(UTC)
+            self.error, self.cause = error, cause
+        while self.exec_worker.env is None:  # started a moment ago, its thread has not run yet
+            time.sleep(0.005)
+        env = self.exec_worker.env
+        details = {name: text for name, text in (("error", error), ("cause", cause)) if text}
+        env.event_manager.add_event(
+            EventHistoryContext(0),
+            HistoryEventType.ExecutionAborted,
+            {"executionAbortedEventDetails": details},
+        )
+        env.set_stop(stop_date=self.stop_date, cause=cause, error=error)
+
+
+class Backend(StepFunctionsParserBackend):  # type: ignore[misc]
+    starting = threading.Lock()
+
+    def start_execution(
+        self,
+        state_machine_arn: str,
+        name: str | None = None,
+        execution_input: str | None = None,
+        trace_header: Any = None,
+    ) -> Any:
+        """Checked name and input; the look for a namesake and the start are one step."""
+        machine = self.describe_state_machine(state_machine_arn)
+        name, text = name or str(uuid.uuid4()), execution_input or "{}"
+        if not NAME.fullmatch(name):
+            raise InvalidName(f"Invalid Name: '{name}'")
+        _check_input(text)
+        with self.starting:
+            running = machine._handle_name_input_idempotency(name, text)
+            if running is not None:
+                return running
+            execution = self._build_execution(machine, name, text)
+            machine.executions.append(execution)
+            execution.start()
+        return execution
+
+    def _build_execution(self, machine: Any, name: str, text: str) -> LocalExecution:
+        shared = {id(machine.executions): [], id(machine.backend): machine.backend}
+        snapshot = copy.deepcopy(machine, shared)  # an execution keeps the definition it started with
+        arn = machine.arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        return LocalExecution(
+            name=name,
+            sm_type=snapshot.sm_type,
+            role_arn=snapshot.roleArn,
+            exec_arn=arn,
+            account_id=self.account_id,
+            region_name=self.region_name,
+            state_machine=snapshot,
+            start_date=datetime.now(UTC),
+            cloud_watch_logging_session=None,
+            input_data=text,
+            trace_header=None,
+            activity_store={},
+        )
+
+
+def _check_input(text: str) -> None:
+    if len(text.encode()) > LARGEST_INPUT_BYTES:
+        raise InvalidExecutionInput(f"The input is larger than {LARGEST_INPUT_BYTES} bytes")
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{error}'") from error
+
+
+BACKENDS = BackendDict(Backend, "stepfunctions")
+
+
+class Response(StepFunctionResponse):  # type: ignore[misc]
+    @property
+    def stepfunction_backend(self) -> Any:
+        return BACKENDS[self.current_account][self.region]
+
+    def describe_execution(self) -> Any:
+        """TIMED_OUT has a stopDate as well."""
+        result = super().describe_execution()
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        if execution.exec_status in TERMINAL and execution.stop_date:
+            result._result["stopDate"] = execution.stop_date
+        return result
+
+    def stop_execution(self) -> Any:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        execution.abort(self._get_param("error"), self._get_param("cause"))
+        return ActionResult({"stopDate": execution.stop_date or datetime.now(UTC)})
+
+    def get_execution_history(self) -> Any:
+        """maxResults, nextToken (an offset), reverseOrder and includeExecutionData."""
+        events = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))["events"]
+        if self._get_param("includeExecutionData") is False:
+            events = [_without_data(event) for event in events]
+        if self._get_param("reverseOrder"):
+            events = events[::-1]
+        size = min(int(self._get_param("maxResults") or PAGE), LARGEST_PAGE)
+        first = int(self._get_param("nextToken") or 0)
+        page = {"events": events[first : first + size]}
+        if first + size < len(events):
+            page["nextToken"] = str(first + size)
+        return ActionResult(page)
+
+
+def _without_data(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: {k: v for k, v in value.items() if k not in DATA} if isinstance(value, dict) else value
+        for key, value in event.items()
+    }
+
+
+def create_app(service: str) -> Any:
+    """moto's application for one service, with our Step Functions in place of its own."""
+    app = create_backend_app(service)
+    if service == "stepfunctions":
+        ours: Callable[..., Any] = convert_to_flask_response(Response.dispatch)
+        for name in app.view_functions:
+            if name.endswith("dispatch"):
+                app.view_functions[name] = ours
+    return app
+
+
+def install(runtime: LambdaRuntime) -> None:
+    """Let the engine's tasks call this runtime, and forget every execution of an earlier one."""
+    global _runtime  # noqa: PLW0603  # the engine's tasks know no instance
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    logging.getLogger("moto").setLevel(logging.CRITICAL)  # the engine logs whole states, and harmless aborts
+    lambda_eval_utils.execute_lambda_function_integration = invoke_function
+    BACKENDS.reset()
+    _runtime = runtime
+
+
+def uninstall() -> None:
+    global _runtime  # noqa: PLW0603
+    _runtime = None
+    lambda_eval_utils.execute_lambda_function_integration = _stock_integration
+    TMP_THREADS.clear()  # moto keeps every thread it ever started

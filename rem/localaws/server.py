@@ -1,0 +1,244 @@
+"""One loopback server: S3, SQS, DynamoDB, Step Functions, and Lambda's Invoke."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rem.localaws.runtime import LambdaRuntime, LogListener
+from rem.localaws.sandbox import REGION, LocalFunction
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+LONG_POLL_S = 1
+BATCH = 10
+log = logging.getLogger(__name__)
+
+
+class _InvokeMiddleware:
+    """Answers Lambda's Invoke for boto3 clients; everything else is moto's."""
+
+    def __init__(self, application: Any, runtime: LambdaRuntime) -> None:
+        self._application, self._runtime = application, runtime
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        match = INVOKE.fullmatch(environ["PATH_INFO"])
+        if match is None or environ["REQUEST_METHOD"] != "POST":
+            answer: Iterable[bytes] = self._application(environ, start_response)
+            return answer
+        payload = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        result = self._runtime.invoke(match[1].rsplit(":function:", 1)[-1], payload or b"{}")
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(result.payload)))]
+        if result.function_error:
+            headers.append(("X-Amz-Function-Error", result.function_error))
+        if result.status != 200:
+            kind = {404: "ResourceNotFoundException", 429: "TooManyRequestsException"}[result.status]
+            headers.append(("X-Amzn-ErrorType", kind))
+        phrase = {200: "OK", 404: "Not Found", 429: "Too Many Requests"}[result.status]
+        start_response(f"{result.status} {phrase}", headers)
+        return [result.payload]
+
+
+class LocalAws:
+    """Starts everything on entry, ends everything on exit. Nothing is kept between two of them.
+
+    Attributes:
+        endpoint_url: For any boto3 client (or AWS_ENDPOINT_URL); loopback only.
+        runtime: The functions' sandboxes, with a report per invocation.
+    """
+
+    def __init__(
+        self,
+        functions: Iterable[LocalFunction],
+        *,
+        port: int = 0,
+        max_sandboxes: int = 12,
+        log_dir: Path | None = None,
+        on_log: LogListener | None = None,
+    ) -> None:
+        self._functions, self._port = list(functions), port
+        self._max_sandboxes, self._log_dir, self._on_log = max_sandboxes, log_dir, on_log
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.endpoint_url = ""
+        self.runtime: LambdaRuntime
+
+    def __enter__(self) -> Self:
+        """Sandboxes can be prewarmed as soon as the port is known: moto's slow import comes after."""
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Handler(WSGIRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log(self, type: str, message: str, *args: Any) -> None:
+                """No access log."""
+
+        self._gate = _Gate()
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", self._port, self._gate, threaded=True, request_handler=Handler
+        )
+        self._server.daemon_threads = True  # type: ignore[attr-defined]
+        port = self._server.server_port
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+        if self._log_dir is not None:
+            self._log_dir.mkdir(parents=True, exist_ok=True)
+        self.runtime = LambdaRuntime(
+            self._functions,
+            endpoint_url=self.endpoint_url,
+            max_sandboxes=self._max_sandboxes,
+            log_dir=self._log_dir,
+            on_log=self._on_log,
+        )
+        os.environ["MOTO_PORT"] = str(port)  # moto's engine calls its own services by this port
+        self._start_thread(lambda: self._server.serve_forever(poll_interval=0.05))
+        self._start_thread(self._open)
+        return self
+
+    def _open(self) -> None:
+        """Import and reset moto, then let requests in."""
+        try:
+            from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+            from rem.localaws import engine
+
+            _reset_moto()
+            engine.install(self.runtime)
+            self._gate.open(_InvokeMiddleware(DomainDispatcherApplication(engine.create_app), self.runtime))
+        except BaseException as error:
+            self._gate.fail(error)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from rem.localaws import engine
+
+        self._stopping.set()
+        self.runtime.close()
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in self._threads:
+            thread.join(timeout=2 * LONG_POLL_S + 1)
+        engine.uninstall()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this server: no retries, so that an error shows at once."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            retries={"max_attempts": 0},
+            max_pool_connections=32,
+            inject_host_prefix=False,
+            s3={"addressing_style": "path"},
+        )
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=config,
+        )
+
+    def map_queue(self, queue_url: str, function: str, batch: int = BATCH) -> None:
+        """Let a queue invoke a function: AWS's event source mapping with ReportBatchItemFailures."""
+        sqs = self.client("sqs")
+        arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        self._start_thread(lambda: self._poll(sqs, queue_url, arn, function, batch))
+
+    def _start_thread(self, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _poll(self, sqs: Any, queue_url: str, queue_arn: str, function: str, batch: int) -> None:
+        while not self._stopping.is_set():
+            try:
+                answer = sqs.receive_message(
+                    QueueUrl=queue_url,
+                    MaxNumberOfMessages=batch,
+                    WaitTimeSeconds=LONG_POLL_S,
+                    AttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                )
+                messages = answer.get("Messages", [])
+                if messages:
+                    self._deliver(sqs, queue_url, queue_arn, function, messages)
+            except Exception:
+                if not self._stopping.is_set():
+                    log.exception("polling %s", queue_url)
+
+    def _deliver(
+        self, sqs: Any, queue_url: str, queue_arn: str, function: str, messages: Sequence[dict[str, Any]]
+    ) -> None:
+        """Delete what succeeded; the rest comes back after its visibility timeout."""
+        event = {"Records": [_to_record(message, queue_arn) for message in messages]}
+        answer = self.runtime.invoke(function, json.dumps(event).encode())
+        if answer.status != 200 or answer.function_error:
+            return
+        failures = (json.loads(answer.payload) or {}).get("batchItemFailures", [])
+        failed = {failure["itemIdentifier"] for failure in failures}
+        done = [m for m in messages if m["MessageId"] not in failed]
+        if done:
+            entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
+            sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+
+
+class _Gate:
+    """Holds requests back until moto is imported, so that the port is known from the first moment."""
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
+        self._application: Any = None
+        self._error: BaseException | None = None
+
+    def open(self, application: Any) -> None:
+        self._application = application
+        self._opened.set()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._opened.set()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self._opened.wait()
+        if self._error is not None:
+            raise self._error
+        answer: Iterable[bytes] = self._application(environ, start_response)
+        return answer
+
+
+def _reset_moto() -> None:
+    """Every backend empty, whatever an earlier instance in this process left."""
+    from moto.backends import get_backend
+    from moto.core.model_instances import reset_model_data
+
+    for service in ("s3", "sqs", "dynamodb"):
+        get_backend(service).reset()
+    reset_model_data()
+
+
+def _to_record(message: dict[str, Any], queue_arn: str) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": message.get("MessageAttributes", {}),
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": REGION,
+    }

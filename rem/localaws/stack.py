@@ -1,0 +1,134 @@
+"""The laptop's copy of what infra/ makes on AWS: bucket, table, queues, functions, state machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rem.stages import ROOT, StageConfig, render_definition
+
+if TYPE_CHECKING:
+    from rem.localaws import LocalAws, LocalFunction
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+BUCKET = "rem-recordings"
+TABLE = "rem-recordings"
+QUEUE = "rem-uploads"
+MACHINE = "rem-recording"
+MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
+STARTER = "start"
+RECEIVES_BEFORE_DLQ = 5
+# Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
+QUIET = {
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Names and addresses of what was created."""
+
+    bucket: str
+    table: str
+    queue_url: str
+    dead_letter_url: str
+    machine_arn: str
+
+
+def build_functions(
+    stages: Mapping[str, StageConfig], overrides: Mapping[str, object] | None = None
+) -> list[LocalFunction]:
+    """One local function per entry of stages.yaml.
+
+    Args:
+        overrides: Settings by name; they replace those in every stage that has them.
+    """
+    from rem.localaws import LocalFunction
+
+    shared = {**QUIET, "REM_BUCKET": BUCKET, "REM_TABLE": TABLE, "REM_STATE_MACHINE_ARN": MACHINE_ARN}
+    return [
+        LocalFunction(
+            name=name,
+            handler=stage.handler,
+            code_dir=ROOT,
+            memory_mb=stage.memory_mb,
+            timeout_s=stage.timeout_s,
+            environment={**shared, **stage.environment(overrides)},
+            reserved_concurrency=None,
+        )
+        for name, stage in stages.items()
+    ]
+
+
+def create_stack(aws: LocalAws, stages: Mapping[str, StageConfig]) -> Stack:
+    """Create everything, in the order in which nothing can be missed: notification last."""
+    s3, sqs = aws.client("s3"), aws.client("sqs")
+    s3.create_bucket(Bucket=BUCKET)
+    _create_table(aws)
+    dead_letter_url = sqs.create_queue(QueueName=f"{QUEUE}-dlq")["QueueUrl"]
+    queue_url = sqs.create_queue(QueueName=QUEUE, Attributes=_queue_attributes(stages))["QueueUrl"]
+    arns = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" for name in stages}
+    aws.client("stepfunctions").create_state_machine(
+        name=MACHINE,
+        definition=render_definition(arns),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/{MACHINE}",
+    )
+    aws.map_queue(queue_url, STARTER)
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [_notification()]}
+    )
+    return Stack(BUCKET, TABLE, queue_url, dead_letter_url, MACHINE_ARN)
+
+
+def _create_table(aws: LocalAws) -> None:
+    names = ("userId", "recordingId", "deviceId", "startedAt")
+    aws.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[
+            {"AttributeName": "userId", "KeyType": "HASH"},
+            {"AttributeName": "recordingId", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "DeviceTimeIndex",
+                "KeySchema": [
+                    {"AttributeName": "deviceId", "KeyType": "HASH"},
+                    {"AttributeName": "startedAt", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def _queue_attributes(stages: Mapping[str, StageConfig]) -> dict[str, str]:
+    redrive = {
+        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}-dlq",
+        "maxReceiveCount": RECEIVES_BEFORE_DLQ,
+    }
+    visibility_s = 6 * stages[STARTER].timeout_s  # AWS's rule for a queue that invokes a function
+    return {"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)}
+
+
+def _notification() -> dict[str, object]:
+    return {
+        "QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}",
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw/"}]}},
+    }
+
+
+def default_log_dir() -> Path:
+    """Where the functions' logs go: REM_LOGS, else the user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get("REM_LOGS") or Path(state, "rem", "logs"))

@@ -1,0 +1,326 @@
+"""`rem run`: which files, what is shown meanwhile, what is written and printed at the end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from rem.core.captions import format_clock, join_turns
+from rem.core.errors import InputError
+from rem.core.transcript import Transcript
+from rem.localaws.session import Outcome, Session, Upload, open_session
+from rem.models import DEMO, resolve_diarization, resolve_whisper
+from rem.progress import StateProgress
+from rem.stages import load_stages
+
+AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
+MEDIA_SUFFIXES = frozenset(
+    [
+        "3gp",
+        "aac",
+        "ac3",
+        "aif",
+        "aiff",
+        "amr",
+        "ape",
+        "au",
+        "avi",
+        "caf",
+        "flac",
+        "flv",
+        "m4a",
+        "m4b",
+        "mka",
+        "mkv",
+        "mov",
+        "mp2",
+        "mp3",
+        "mp4",
+        "mpeg",
+        "mpg",
+        "oga",
+        "ogg",
+        "opus",
+        "ts",
+        "tta",
+        "wav",
+        "webm",
+        "wma",
+        "wmv",
+        "wv",
+    ]
+)
+BAD_INPUT = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the person asked for; an empty value means the default of stages.yaml."""
+
+    whisper: str
+    diarization: str
+    language: str
+    speakers: int | None
+
+    def to_settings(self) -> dict[str, object]:
+        """Settings that replace those of stages.yaml; models are found or fetched here."""
+        stages = load_stages()
+        whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
+        diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
+        return {
+            "whisper_model": resolve_whisper(whisper),
+            "diarization_model": resolve_diarization(diarization),
+            "language": self.language,
+            "speakers": self.speakers or "",
+        }
+
+    @property
+    def uses_demo_models(self) -> bool:
+        return DEMO in (self.whisper, self.diarization)
+
+
+def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Outcome]]:
+    """Files to work on, and the arguments that cannot be used, each with a sentence.
+
+    A folder stands for the sound and video files below it (by suffix); a named file is always tried.
+    """
+    found: dict[Path, None] = {}
+    bad: list[Outcome] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and _is_media(p))
+            found |= dict.fromkeys(inside)
+            if not inside:
+                bad.append(_refuse(path, "the folder holds no sound or video files"))
+        elif path.exists():
+            found[path] = None
+        else:
+            bad.append(_refuse(path, "there is no such file"))
+    return list(found), bad
+
+
+def _is_media(path: Path) -> bool:
+    return path.suffix.lower().lstrip(".") in MEDIA_SUFFIXES and not path.name.startswith(".")
+
+
+def _refuse(path: Path, message: str) -> Outcome:
+    return Outcome(path, BAD_INPUT, error=InputError.__name__, message=message)
+
+
+def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json: bool) -> list[Outcome]:
+    """Run every recording through the state machine; write its documents; report.
+
+    Raises:
+        SetupError: a model is missing.
+    """
+    console = Console(stderr=True, highlight=False)
+    files, outcomes = find_recordings(paths)
+    if files:
+        settings = options.to_settings()
+        prepare_folder(out)
+        display = Display(console, len(files))
+        with display, open_session(settings, display.on_log) as session:
+            outcomes += _run_all(session, files, display)
+    written = {id(outcome): write_documents(outcome, out, outcomes) for outcome in outcomes}
+    if as_json:
+        print(json.dumps({"recordings": [_to_json(o, written[id(o)]) for o in outcomes]}, ensure_ascii=False))
+    else:
+        _report(outcomes, written, options)
+    return outcomes
+
+
+def prepare_folder(out: Path) -> None:
+    """Find out before the work, not after it, that nothing can be written.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".rem-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"nothing can be written to {out}: {error.strerror}") from error
+
+
+def _run_all(session: Session, files: Sequence[Path], display: Display) -> list[Outcome]:
+    def run_one(path: Path) -> Outcome:
+        try:
+            outcome = session.follow(session.upload(path), display.show)
+        except InputError as error:
+            outcome = _refuse(path, str(error))
+        display.finish(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(run_one, path) for path in files]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class Display(AbstractContextManager["Display"]):
+    """Live progress on standard error: a row per running state; plain lines where there is no terminal."""
+
+    def __init__(self, console: Console, files: int) -> None:
+        self._console, self._files = console, files
+        self._rows: dict[tuple[str, str], TaskID] = {}
+        self._recordings: dict[str, Path] = {}
+        self._heard: dict[tuple[str, str, str], tuple[float, float]] = {}
+        self._lock = threading.Lock()
+        self._progress = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._boot = self._progress.add_task("Start the local AWS", total=1, note="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def on_log(self, function: str, line: str) -> None:
+        """Progress lines of the stages (rem.stage.log_progress); everything else is only logged."""
+        if not line.startswith('{"stage"'):
+            return
+        said = json.loads(line)
+        with self._lock:
+            place = (said["recordingId"], said["stage"].capitalize(), said["part"])
+            self._heard[place] = (said["doneSeconds"], said["totalSeconds"])
+
+    def show(self, upload: Upload, states: Mapping[str, StateProgress]) -> None:
+        with self._lock:
+            self._progress.update(self._boot, completed=1, visible=False)
+            for state in states.values():
+                self._show_state(upload, state)
+
+    def _show_state(self, upload: Upload, state: StateProgress) -> None:
+        row = (upload.recording.recording_id, state.name)
+        label = f"{upload.path.name}: {state.name}" if self._files > 1 else state.name
+        if row not in self._rows:
+            self._rows[row] = self._progress.add_task(escape(label), total=None, note="")
+        heard = [v for k, v in self._heard.items() if k[:2] == row]
+        total, done = sum(v[1] for v in heard), sum(v[0] for v in heard)
+        parts = f"{state.left}/{state.entered}" if state.entered > 1 else ""
+        if state.is_running:
+            note = f"{parts} {format_clock(done)} of {format_clock(total)}" if total else parts
+            self._progress.update(self._rows[row], total=total or None, completed=done, note=note.strip())
+        elif not self._progress.tasks[self._rows[row]].finished:
+            self._progress.update(self._rows[row], total=1, completed=1, note=parts)
+            self._say(f"{label} finished after {state.seconds:.1f} s")
+
+    def finish(self, outcome: Outcome) -> None:
+        with self._lock:
+            for (recording_id, _), task in self._rows.items():
+                if recording_id == outcome.recording_id and self._files > 1:
+                    self._progress.update(task, visible=False)
+            if self._files > 1 or outcome.status != "SUCCEEDED":
+                self._console.print(f"{escape(str(outcome.path))}: {escape(_describe(outcome))}")
+
+    def _say(self, line: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(escape(line))
+
+
+def _describe(outcome: Outcome) -> str:
+    if outcome.status == "SUCCEEDED":
+        transcript = Transcript.from_json(json.loads(outcome.documents["json"]))
+        words = sum(len(segment.words) for segment in transcript.segments)
+        return (
+            f"{words} words, {len(transcript.speakers)} speaker(s), "
+            f"{format_clock(transcript.duration_s)} of sound in {outcome.wall_s:.1f} s"
+        )
+    if outcome.is_bad_input:
+        return outcome.message
+    return f"{outcome.status}: {outcome.error}: {outcome.message}"
+
+
+def write_documents(outcome: Outcome, out: Path, all_outcomes: Iterable[Outcome]) -> dict[str, Path]:
+    """Write FILE.json and its siblings; files of one name get their recording id instead."""
+    if not outcome.documents:
+        return {}
+    namesakes = [o for o in all_outcomes if o.path.stem == outcome.path.stem and o.documents]
+    stem = outcome.path.stem if len(namesakes) == 1 else outcome.recording_id
+    written = {extension: out / f"{stem}.{extension}" for extension in outcome.documents}
+    for extension, path in written.items():
+        path.write_bytes(outcome.documents[extension])
+    return written
+
+
+def _to_json(outcome: Outcome, written: Mapping[str, Path]) -> dict[str, Any]:
+    common = {"file": str(outcome.path), "status": outcome.status}
+    if outcome.status != "SUCCEEDED":
+        return {**common, "error": outcome.error, "message": outcome.message}
+    return {
+        **common,
+        "recordingId": outcome.recording_id,
+        "execution": outcome.execution_arn,
+        "wallSeconds": round(outcome.wall_s, 2),
+        "files": {extension: str(path) for extension, path in written.items()},
+        "transcript": json.loads(outcome.documents["json"]),
+    }
+
+
+def _report(
+    outcomes: Sequence[Outcome], written: Mapping[int, Mapping[str, Path]], options: RunOptions
+) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    done = [outcome for outcome in outcomes if outcome.documents]
+    if len(outcomes) == 1 and done:
+        _print_transcript(console, done[0])
+    for outcome in done:
+        paths = written[id(outcome)]
+        others = ", ".join(f".{extension}" for extension in paths if extension != "md")
+        console.print(f"{escape(str(paths['md']))} ({others} beside it)")
+    if options.uses_demo_models:
+        console.print("Demo models: trained on synthetic voices, useless on real speech.", style="dim")
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    for outcome in outcomes:
+        if not outcome.documents:
+            errors.print(f"rem: {escape(str(outcome.path))}: {escape(_describe(outcome))}")
+
+
+def _print_transcript(console: Console, outcome: Outcome) -> None:
+    transcript = Transcript.from_json(json.loads(outcome.documents["json"]))
+    for start_s, name, text in join_turns(transcript):
+        console.print(f"[dim]{format_clock(start_s):>5}[/]  [bold]{escape(name)}[/]  {escape(text)}")
+    if not transcript.segments:
+        console.print("No speech was found in this recording.")
+    note = transcript.notes.get("notes", {})
+    if note:
+        console.print(f"\n[bold]{escape(note['title'])}[/]  (notes: {note['engine']} enricher)")
+        console.print(escape(note["summary"]))
+        console.print("Topics: " + escape(", ".join(note["topics"])))
+    table = Table("stage", "seconds", "peak MB", "of MB", "US$ on Lambda", title=None, box=None)
+    for stage in transcript.stages:
+        table.add_row(
+            stage["name"],
+            f"{stage['seconds']:.2f}",
+            str(stage["maxMemoryMb"]),
+            str(stage["memoryMb"]),
+            f"{stage['costUsd']:.6f}",
+        )
+    console.print()
+    console.print(table)
+    console.print(f"{format_clock(transcript.duration_s)} of sound in {outcome.wall_s:.1f} s\n")

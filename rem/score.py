@@ -1,0 +1,132 @@
+"""How good a transcript is, measured against a reference: words, speakers, and whose words."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rem.core.transcript import Transcript, Word
+
+COLLAR_S = 0.25  # around each reference boundary, on either side; the field's usual forgiveness
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What was really said: words with their speaker, in order."""
+
+    spoken: tuple[tuple[str, Word], ...]
+    turns: tuple[tuple[float, float, str], ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        segments = json.loads(path.read_text())["segments"]
+        spoken = [
+            (s["speaker"], Word(w["start"], w["end"], w["text"], 1.0)) for s in segments for w in s["words"]
+        ]
+        return cls(tuple(spoken), tuple((s["start"], s["end"], s["speaker"]) for s in segments))
+
+    @property
+    def speakers(self) -> int:
+        return len({speaker for speaker, _ in self.spoken})
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts rather than rates, so that several recordings can be added up.
+
+    Attributes:
+        word_errors: Substitutions, insertions and deletions, upper and lower case and punctuation ignored.
+        der_error_s: Missed, false and confused speaker time in seconds, of der_total_s.
+        speaker_right: Recognised words whose speaker is right, of speaker_words.
+    """
+
+    word_errors: int
+    words: int
+    der_error_s: float
+    der_total_s: float
+    speaker_right: int
+    speaker_words: int
+    speakers: int
+    speakers_expected: int
+
+    @property
+    def wer(self) -> float:
+        return self.word_errors / max(1, self.words)
+
+    @property
+    def der(self) -> float:
+        return self.der_error_s / max(1e-9, self.der_total_s)
+
+    @property
+    def speaker_accuracy(self) -> float:
+        return self.speaker_right / max(1, self.speaker_words)
+
+    def __add__(self, other: Score) -> Score:
+        names = Score.__dataclass_fields__
+        return Score(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+
+def normalise(text: str) -> str:
+    return re.sub(r"[^a-z0-9' ]", "", text.lower())
+
+
+def score(transcript: Transcript, reference: Reference) -> Score:
+    """Words (jiwer), speakers over time (pyannote.metrics, overlap included), speaker per word."""
+    import jiwer
+    from pyannote.metrics.diarization import DiarizationErrorRate
+
+    heard = [(s.speaker, word) for s in transcript.segments for word in s.words]
+    expected_text = " ".join(normalise(word.text) for _, word in reference.spoken)
+    heard_text = " ".join(normalise(word.text) for _, word in heard)
+    words = jiwer.process_words(expected_text, heard_text)
+    truth = _annotate(reference.turns)
+    turns = _annotate((turn.start_s, turn.end_s, turn.speaker) for turn in transcript.turns)
+    metric = DiarizationErrorRate(collar=2 * COLLAR_S)  # pyannote's collar is the total width
+    detail = metric(truth, turns, detailed=True)
+    names = metric.optimal_mapping(truth, turns)
+    pairs = list(_align(words.alignments[0]))
+    right = sum(names.get(heard[h][0]) == reference.spoken[r][0] for r, h in pairs)
+    return Score(
+        word_errors=words.substitutions + words.insertions + words.deletions,
+        words=len(reference.spoken),
+        der_error_s=detail["confusion"] + detail["missed detection"] + detail["false alarm"],
+        der_total_s=detail["total"],
+        speaker_right=right,
+        speaker_words=len(pairs),
+        speakers=len(transcript.speakers),
+        speakers_expected=reference.speakers,
+    )
+
+
+def _annotate(turns: Any) -> Any:
+    from pyannote.core import Annotation, Segment
+
+    annotation = Annotation()
+    for i, (start_s, end_s, speaker) in enumerate(turns):
+        annotation[Segment(start_s, end_s), i] = speaker
+    return annotation
+
+
+def _align(chunks: Any) -> Any:
+    """Index pairs (reference word, heard word) of words that stand for each other."""
+    for chunk in chunks:
+        if chunk.type in ("equal", "substitute"):
+            yield from zip(
+                range(chunk.ref_start_idx, chunk.ref_end_idx),
+                range(chunk.hyp_start_idx, chunk.hyp_end_idx),
+                strict=True,
+            )
+
+
+def print_score(document: bytes, reference: Path) -> None:
+    """One line a person can judge the demo by."""
+    result = score(Transcript.from_json(json.loads(document)), Reference.load(reference))
+    print(
+        f"Against its reference: word error rate {result.wer:.1%} of {result.words} words, "
+        f"diarization error rate {result.der:.1%} (collar {COLLAR_S} s), "
+        f"{result.speakers} of {result.speakers_expected} speakers, "
+        f"speaker right for {result.speaker_accuracy:.1%} of words"
+    )
