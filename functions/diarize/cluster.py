@@ -33,8 +33,9 @@ def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, settings: Cl
 def _cluster(job: ClusterJob, store: Store, model: Diarizer, speakers: int | None) -> Json:
     slices = [Slice.from_bytes(store.read_bytes(key)) for key in job.slice_keys]
     clusters = model.cluster(*join_slices(slices), speakers)
-    labels = label_by_appearance(clusters.turns)
-    turns = [Turn(turn.start_s, turn.end_s, labels[turn.speaker]) for turn in clusters.turns]
+    ordered = sorted(clusters.turns, key=lambda turn: turn.start_s)
+    labels = label_by_appearance(ordered)
+    turns = [Turn(turn.start_s, turn.end_s, labels[turn.speaker]) for turn in ordered]
     return {
         "diarizationModel": model.name,
         "turns": [turn.to_json() for turn in turns],

@@ -34,9 +34,9 @@ def _import_pipeline() -> Any:
     """pyannote.audio reports usage and asks the hub at import unless told not to before."""
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from functions.diarize import torchaudio_shim
+    from functions.diarize.torchaudio_shim import install
 
-    torchaudio_shim.install()
+    install()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchcodec without FFmpeg: we pass waveforms, nothing is decoded
         from pyannote.audio import Pipeline

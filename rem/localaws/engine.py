@@ -97,6 +97,8 @@ class Worker(ExecutionWorker):  # type: ignore[misc]
 
 
 class Communication(BaseExecutionWorkerCommunication):  # type: ignore[misc]
+    execution: Any
+
     def terminated(self) -> None:
         """An aborted execution stays ABORTED when its last Lambda comes back."""
         if self.execution.exec_status != ExecutionStatus.ABORTED:
@@ -104,11 +106,14 @@ class Communication(BaseExecutionWorkerCommunication):  # type: ignore[misc]
 
 
 class LocalExecution(Execution):  # type: ignore[misc]
+    exec_status: Any
+    stop_date: datetime | None
+
     def _get_start_execution_worker_comm(self) -> Communication:
         return Communication(self)
 
     def _get_start_execution_worker(self) -> Worker:
-        worker = super()._get_start_execution_worker()
+        worker: Worker = super()._get_start_execution_worker()
         worker.__class__ = Worker
         return worker
 

@@ -76,7 +76,7 @@ class LocalAws:
         """Sandboxes can be prewarmed as soon as the port is known: moto's slow import comes after."""
         from werkzeug.serving import WSGIRequestHandler, make_server
 
-        class Handler(WSGIRequestHandler):
+        class Handler(WSGIRequestHandler):  # type: ignore[misc]
             protocol_version = "HTTP/1.1"
 
             def log(self, type: str, message: str, *args: Any) -> None:
@@ -86,7 +86,7 @@ class LocalAws:
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", self._port, self._gate, threaded=True, request_handler=Handler
         )
-        self._server.daemon_threads = True  # type: ignore[attr-defined]
+        self._server.daemon_threads = True
         port = self._server.server_port
         self.endpoint_url = f"http://127.0.0.1:{port}"
         if self._log_dir is not None:
