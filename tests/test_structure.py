@@ -21,7 +21,12 @@ LAYERS = {  # package -> what of ours it may import
 VENDORS = {  # heavy import -> the only places that may have it
     "boto3": {"rem/aws.py", "rem/localaws/"},
     "moto": {"rem/localaws/"},
-    "faster_whisper": {"functions/transcribe/whisper.py", "functions/prepare/", "rem/models.py", "models/training/"},
+    "faster_whisper": {
+        "functions/transcribe/whisper.py",
+        "functions/prepare/",
+        "rem/models.py",
+        "models/training/",
+    },
     "pyannote": {"functions/diarize/", "rem/score.py", "models/training/"},
     "torch": {"functions/diarize/", "models/training/"},
     "av": {"functions/prepare/decode.py"},
@@ -30,7 +35,9 @@ VENDORS = {  # heavy import -> the only places that may have it
     "pysubs2": {"rem/core/captions.py"},
 }
 PURE = {"pysubs2"}  # what rem.core may import beside the standard library
-SOURCES = [p for folder in ("rem", "functions", "statemachine", "models") for p in (ROOT / folder).rglob("*.py")]
+SOURCES = [
+    p for folder in ("rem", "functions", "statemachine", "models") for p in (ROOT / folder).rglob("*.py")
+]
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -80,7 +87,10 @@ def test_handlers_import_no_model_at_module_level():
         if path.name in ("handler.py", "windows.py", "cluster.py", "start.py", "model.py"):
             top = ast.parse(path.read_text()).body
             modules = {
-                alias.name.split(".")[0] for node in top if isinstance(node, ast.Import) for alias in node.names
+                alias.name.split(".")[0]
+                for node in top
+                if isinstance(node, ast.Import)
+                for alias in node.names
             } | {(node.module or "").split(".")[0] for node in top if isinstance(node, ast.ImportFrom)}
             assert not modules & heavy, name(path)
 
@@ -97,7 +107,11 @@ def test_readme_tree_matches_the_disk():
 def test_readme_tree_names_every_room():
     text = (ROOT / "README.md").read_text()
     hidden = {"build"}
-    rooms = [p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith((".", "_")) and p.name not in hidden]
+    rooms = [
+        p.name
+        for p in ROOT.iterdir()
+        if p.is_dir() and not p.name.startswith((".", "_")) and p.name not in hidden
+    ]
     missing = [room for room in rooms if f"{room}/" not in text and not room.endswith(".egg-info")]
     assert not missing
 

@@ -34,7 +34,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from rem.localaws.runtime import LambdaRuntime
+from rem.localaws.runtime import REFUSALS, LambdaRuntime
 
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 LARGEST_INPUT_BYTES = 262_144  # AWS's 256 KiB
@@ -57,18 +57,18 @@ def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_cre
     """The one patched function: a lambda:invoke task calls the runtime directly, without HTTP and boto3.
 
     Raises:
-        ClientError: TooManyRequestsException; the engine names it Lambda.TooManyRequestsException.
+        ClientError: unknown function or throttled; the engine names it Lambda.<code>, as on AWS.
     """
+    assert _runtime is not None, "an execution runs outside LocalAws"
     name = parameters["FunctionName"].rsplit(":function:", 1)[-1].split(":")[0]
-    if _runtime is None or name not in _runtime.functions:  # moto answers with AWS's "not found"
-        _stock_integration(env=env, parameters=parameters, region=region, state_credentials=state_credentials)
-        return
     answer = _runtime.invoke(name, parameters.get("Payload") or b"{}")
-    if answer.status == 429:
-        metadata = {"HTTPStatusCode": 429, "RequestId": str(uuid.uuid4())}
-        error = {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}
-        answer_of_lambda: Any = {"Error": error, "ResponseMetadata": metadata}
-        raise ClientError(answer_of_lambda, "Invoke")
+    if answer.status in REFUSALS:
+        metadata = {"HTTPStatusCode": answer.status, "RequestId": str(uuid.uuid4())}
+        refusal: Any = {
+            "Error": {"Code": REFUSALS[answer.status], "Message": answer.payload.decode()},
+            "ResponseMetadata": metadata,
+        }
+        raise ClientError(refusal, "Invoke")
     if answer.function_error:
         raise lambda_eval_utils.LambdaFunctionErrorException(answer.function_error, answer.payload.decode())
     payload = json.loads(answer.payload)
@@ -76,7 +76,7 @@ def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_cre
 
 
 class Events(EventManager):  # type: ignore[misc]
-    """A history that ends with its terminal event: what abandoned branches say later is dropped, as on AWS."""
+    """A history that ends with its terminal event: what abandoned branches say later is dropped."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ IDLE_S = 600.0  # an idle sandbox ends after this; Lambda's is a few minutes as 
 TOO_MANY = (
     b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}'
 )
+REFUSALS = {404: "ResourceNotFoundException", 429: "TooManyRequestsException"}  # Lambda's names
 LogListener = Callable[[str, str], None]
 
 
@@ -42,6 +43,7 @@ class LambdaRuntime:
         self._log_dir, self._on_log = log_dir, on_log
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self.functions}
         self._busy: dict[str, set[Sandbox]] = {name: set() for name in self.functions}
+        self._running = dict.fromkeys(self.functions, 0)
         self._starting = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -54,10 +56,18 @@ class LambdaRuntime:
             return Invocation(404, None, b'{"Type":"User","Message":"Function not found"}')
         limit = function.reserved_concurrency
         with self._changed:
-            if limit is not None and len(self._busy[name]) >= limit:
+            if limit is not None and self._running[name] >= limit:
                 return Invocation(429, None, TOO_MANY)
-        sandbox = self._take(function)
-        request_id = str(uuid.uuid4())
+            self._running[name] += 1
+        try:
+            invocation = self._invoke(function, payload)
+        finally:
+            with self._changed:
+                self._running[name] -= 1
+        return invocation
+
+    def _invoke(self, function: LocalFunction, payload: bytes) -> Invocation:
+        sandbox, name, request_id = self._take(function), function.name, str(uuid.uuid4())
         self._log(name, f"START RequestId: {request_id} Version: $LATEST")
         try:
             invocation = sandbox.invoke(payload, request_id)

@@ -365,6 +365,8 @@ class Sandbox:
         return float(times.user + times.system)
 
     def _read_output(self) -> None:
+        if self._output.closed:
+            return
         content = os.pread(self._output.fileno(), 1 << 20, self._read_bytes)
         whole = content.rfind(b"\n") + 1
         self._read_bytes += whole
@@ -376,6 +378,8 @@ class Sandbox:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._read_output()
+        self._output.close()
         self.inbox.put(None)
         threading.Thread(target=self._close_api, daemon=True).start()
         shutil.rmtree(self._folder, ignore_errors=True)

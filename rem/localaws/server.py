@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rem.localaws.runtime import LambdaRuntime, LogListener
+from rem.localaws.runtime import REFUSALS, LambdaRuntime, LogListener
 from rem.localaws.sandbox import REGION, LocalFunction
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class _InvokeMiddleware:
         if result.function_error:
             headers.append(("X-Amz-Function-Error", result.function_error))
         if result.status != 200:
-            kind = {404: "ResourceNotFoundException", 429: "TooManyRequestsException"}[result.status]
-            headers.append(("X-Amzn-ErrorType", kind))
+            headers.append(("X-Amzn-ErrorType", REFUSALS[result.status]))
         phrase = {200: "OK", 404: "Not Found", 429: "Too Many Requests"}[result.status]
         start_response(f"{result.status} {phrase}", headers)
         return [result.payload]

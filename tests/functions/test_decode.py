@@ -108,7 +108,9 @@ def test_a_wav_without_samples_is_refused_with_a_sentence(tmp_path):
 
 
 def test_clipping_and_silence_are_measured(tmp_path):
-    _, loud = decode(write_wav(tmp_path / "a.wav", np.clip(tone(1).astype(int) * 9, -32768, 32767).astype(np.int16)))
+    _, loud = decode(
+        write_wav(tmp_path / "a.wav", np.clip(tone(1).astype(int) * 9, -32768, 32767).astype(np.int16))
+    )
     assert loud.clipped > 0.5
     _, silent = decode(write_wav(tmp_path / "b.wav", np.zeros(HZ, np.int16)))
     assert (silent.peak_dbfs, silent.clipped) == (-100.0, 0.0)

@@ -44,7 +44,9 @@ def test_empty_transcript_has_an_empty_summary():
 
 
 def test_same_transcript_gives_the_same_note():
-    assert OfflineEnricher(3).enrich(said(*SENTENCES), "notes") == OfflineEnricher(3).enrich(said(*SENTENCES), "notes")
+    assert OfflineEnricher(3).enrich(said(*SENTENCES), "notes") == OfflineEnricher(3).enrich(
+        said(*SENTENCES), "notes"
+    )
 
 
 def test_unknown_recipe_is_named():

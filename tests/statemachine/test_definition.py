@@ -81,12 +81,18 @@ def test_fresh_accounts_can_deploy_the_defaults():
         (lambda m: m["States"]["Prepare"].pop("Retry"), "has no Retry"),
         (lambda m: m["States"]["Prepare"].update(TimeoutSeconds=5), "TimeoutSeconds"),
         (lambda m: m["States"]["Prepare"]["Retry"][0].update(ErrorEquals=["States.ALL"]), "alone and last"),
-        (lambda m: m["States"]["Prepare"]["Retry"][0].update(ErrorEquals=["OopsError"]), "neither ours nor AWS's"),
+        (
+            lambda m: m["States"]["Prepare"]["Retry"][0].update(ErrorEquals=["OopsError"]),
+            "neither ours nor AWS's",
+        ),
         (lambda m: m["States"]["Prepare"]["Retry"][1].update(MaxDelaySeconds=1), "MaxDelaySeconds"),
         (lambda m: m["States"]["Prepare"]["Parameters"].update(FunctionName="${brew}"), "not in stages.yaml"),
         (
             lambda m: m["States"].update(
-                Prepare={**m["States"]["Prepare"], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Stop"}]},
+                Prepare={
+                    **m["States"]["Prepare"],
+                    "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Stop"}],
+                },
                 Stop={"Type": "Fail", "Comment": "c"},
             ),
             "unredrivable",
@@ -105,9 +111,11 @@ def test_asl_validator_accepts_the_definition():
     npx = shutil.which("npx")
     if npx is None:
         pytest.skip("npx is not installed, so asl-validator cannot run")
-    probe = subprocess.run([npx, "--yes", "asl-validator@4.0.0", "--version"], capture_output=True, timeout=120)
+    probe = subprocess.run(
+        [npx, "--yes", "asl-validator@4.0.0", "--version"], capture_output=True, timeout=120
+    )
     if probe.returncode:
         pytest.skip("asl-validator is not in npm's cache and no npm registry answers")
     command = [npx, "--yes", "asl-validator@4.0.0", "--json-path", str(DEFINITION_FILE)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr

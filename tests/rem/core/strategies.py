@@ -28,9 +28,7 @@ def turns(draw: st.DrawFn) -> list[Turn]:
     starts = sorted(draw(st.lists(st.integers(0, 60_000), min_size=count, max_size=count)))
     lengths = draw(st.lists(st.integers(50, 8_000), min_size=count, max_size=count))
     names = draw(st.lists(st.sampled_from("ABC"), min_size=count, max_size=count))
-    return [
-        Turn(s / 1000, (s + n) / 1000, name) for s, n, name in zip(starts, lengths, names, strict=True)
-    ]
+    return [Turn(s / 1000, (s + n) / 1000, name) for s, n, name in zip(starts, lengths, names, strict=True)]
 
 
 @st.composite

@@ -23,7 +23,9 @@ def test_fingerprint_changes_with_everything_that_changes_the_result():
 
 
 def test_fingerprint_does_not_depend_on_the_order_of_settings():
-    assert compute_fingerprint("s", 1, [], {"a": 1, "b": 2}) == compute_fingerprint("s", 1, [], {"b": 2, "a": 1})
+    assert compute_fingerprint("s", 1, [], {"a": 1, "b": 2}) == compute_fingerprint(
+        "s", 1, [], {"b": 2, "a": 1}
+    )
 
 
 def test_fingerprint_is_found_again_in_the_key():
@@ -56,7 +58,13 @@ def test_an_id_that_could_leave_its_folder_is_refused(bad):
 
 
 @pytest.mark.parametrize(
-    "key", ["raw/me/dev/r.wav", "x/me/dev/2026/11/24/r.wav", "raw/me/dev/2026/13/24/r.wav", "raw/me/dev/2026/11/24/r"]
+    "key",
+    [
+        "raw/me/dev/r.wav",
+        "x/me/dev/2026/11/24/r.wav",
+        "raw/me/dev/2026/13/24/r.wav",
+        "raw/me/dev/2026/11/24/r",
+    ],
 )
 def test_a_key_that_is_no_raw_key_is_refused(key):
     with pytest.raises(InputError):

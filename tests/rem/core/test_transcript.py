@@ -10,7 +10,9 @@ from rem.core.transcript import Segment, Speaker, Transcript, Turn, Word, join_c
 from tests.rem.core.strategies import segments
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "transcript.schema.json").read_text())
-RECORDING = Recording("r1", "me", "dev", "2026-11-24T09:00:00+00:00", "bucket", "raw/me/dev/2026/11/24/r1.wav")
+RECORDING = Recording(
+    "r1", "me", "dev", "2026-11-24T09:00:00+00:00", "bucket", "raw/me/dev/2026/11/24/r1.wav"
+)
 
 
 def build_transcript(found: list[Segment]) -> Transcript:

@@ -1,0 +1,52 @@
+"""What REM is compared with: the same models in one process, one after the other, nothing around them.
+
+`python -m benchmarks.plain FILE` prints one JSON line with the seconds of each step.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from rem.models import DEMO_DIR
+
+
+def main(
+    path: str, whisper: Path = DEMO_DIR / "whisper", diarization: Path = DEMO_DIR / "diarization"
+) -> None:
+    warnings.simplefilter("ignore")
+    marks = [("start", time.monotonic())]
+    from faster_whisper import WhisperModel, decode_audio
+
+    model = WhisperModel(str(whisper), device="cpu", compute_type="int8", cpu_threads=1)
+    samples = decode_audio(path)
+    marks.append(("load_whisper", time.monotonic()))
+    segments, _ = model.transcribe(
+        samples,
+        language="en",
+        beam_size=5,
+        temperature=0.0,
+        vad_filter=True,
+        word_timestamps=True,
+        condition_on_previous_text=False,
+    )
+    words = [word for segment in segments for word in segment.words or []]
+    marks.append(("transcribe", time.monotonic()))
+    from functions.diarize.diarizer import PyannoteDiarizer
+
+    pipeline = PyannoteDiarizer(diarization, threads=1)._pipeline
+    marks.append(("load_pyannote", time.monotonic()))
+    import torch
+
+    output = pipeline({"waveform": torch.from_numpy(samples)[None], "sample_rate": 16_000, "uri": "plain"})
+    turns = list(output.exclusive_speaker_diarization.itertracks(yield_label=True))
+    marks.append(("diarize", time.monotonic()))
+    steps = {name: round(at - before, 3) for (_, before), (name, at) in zip(marks, marks[1:], strict=False)}
+    print(json.dumps({"words": len(words), "turns": len(turns), "seconds": steps}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,67 @@
+"""Handlers that behave in every way that Lambda knows."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+
+class BusyError(Exception):
+    pass
+
+
+def echo(event, context):
+    return {"pid": os.getpid(), "event": event, "remaining_ms": context.get_remaining_time_in_millis()}
+
+
+def environment(event, context):
+    return {name: os.environ.get(name) for name in event["names"]}
+
+
+def fail(event, context):
+    raise BusyError("somebody else is busy")
+
+
+def sleep(event, context):
+    time.sleep(event["seconds"])
+    return {"pid": os.getpid()}
+
+
+def eat(event, context):
+    hoard = bytearray(event["mb"] << 20)
+    time.sleep(2)
+    return len(hoard)
+
+
+def leave(event, context):
+    os._exit(3)
+
+
+def talk(event, context):
+    print(json.dumps({"said": event["word"]}), flush=True)
+    return {}
+
+
+def fail_until(event, context):
+    """Fails until it was called `times` times; the count lies in a file."""
+    count = 1
+    if os.path.exists(event["file"]):
+        with open(event["file"]) as file:
+            count = int(file.read()) + 1
+    with open(event["file"], "w") as file:
+        file.write(str(count))
+    if count < event["times"]:
+        raise BusyError(f"call {count}")
+    return {"calls": count}
+
+
+def collect(event, context):
+    """An SQS batch: writes the bodies down, reports those that say so as failed."""
+    failed = []
+    for record in event["Records"]:
+        if "poison" in record["body"]:
+            failed.append({"itemIdentifier": record["messageId"]})
+        with open(os.environ["COLLECTED"], "a") as file:
+            file.write(json.dumps(record["body"]) + "\n")
+    return {"batchItemFailures": failed}

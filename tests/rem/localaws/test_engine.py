@@ -1,0 +1,194 @@
+"""Each seam with moto's engine, and each gap that we close: the suite to run before moto is upgraded."""
+
+import itertools
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.slow
+ROLE = "arn:aws:iam::123456789012:role/x"
+NUMBERS = itertools.count()
+
+
+def task(name, **more):
+    parameters = {"FunctionName": f"arn:aws:lambda:us-east-1:123456789012:function:{name}", "Payload.$": "$"}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": parameters}
+    return {**state, "OutputPath": "$.Payload", "End": True, **more}
+
+
+def create(sfn, states, start="Do", **more):
+    definition = json.dumps({"StartAt": start, "States": states, **more})
+    name = f"machine-{next(NUMBERS)}"
+    return sfn.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
+
+
+def wait(sfn, arn, limit_s=30):
+    deadline_s = time.monotonic() + limit_s
+    while time.monotonic() < deadline_s:
+        execution = sfn.describe_execution(executionArn=arn)
+        if execution["status"] != "RUNNING":
+            return execution
+        time.sleep(0.05)
+    raise AssertionError(f"still running after {limit_s} s")
+
+
+def run(sfn, states, event=None, **more):
+    machine = create(sfn, states, **more)
+    arn = sfn.start_execution(stateMachineArn=machine, input=json.dumps(event or {}))["executionArn"]
+    return wait(sfn, arn)
+
+
+@pytest.fixture(scope="module")
+def sfn(aws):
+    return aws.client("stepfunctions")
+
+
+def test_task_runs_the_function_with_the_payload(sfn):
+    execution = run(sfn, {"Do": task("echo")}, {"a": 1})
+    assert execution["status"] == "SUCCEEDED"
+    assert json.loads(execution["output"])["event"] == {"a": 1}
+
+
+def test_error_is_retried_by_its_flat_name(sfn, tmp_path):
+    retry = [{"ErrorEquals": ["BusyError"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 1.0}]
+    event = {"file": str(tmp_path / "calls"), "times": 2}
+    execution = run(sfn, {"Do": task("fail_until", Retry=retry)}, event)
+    assert json.loads(execution["output"]) == {"calls": 2}
+
+
+def test_error_that_nobody_retries_fails_the_execution_with_name_and_cause(sfn):
+    execution = run(sfn, {"Do": task("fail")})
+    assert (execution["status"], execution["error"]) == ("FAILED", "BusyError")
+    assert json.loads(execution["cause"])["errorMessage"] == "somebody else is busy"
+
+
+def test_throttle_has_lambdas_own_name(sfn):
+    branch = {"StartAt": "A", "States": {"A": task("single")}}
+    other = {"StartAt": "B", "States": {"B": task("single")}}
+    execution = run(
+        sfn, {"Do": {"Type": "Parallel", "Branches": [branch, other], "End": True}}, {"seconds": 1}
+    )
+    assert execution["error"] == "Lambda.TooManyRequestsException"
+
+
+def test_parallel_and_map_keep_their_order(sfn):
+    items = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "MaxConcurrency": 3,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": "Each",
+            "States": {"Each": task("echo")},
+        },
+        "End": True,
+    }
+    branches = [
+        {"StartAt": "Many", "States": {"Many": items}},
+        {"StartAt": "One", "States": {"One": task("echo")}},
+    ]
+    execution = run(
+        sfn, {"Do": {"Type": "Parallel", "Branches": branches, "End": True}}, {"items": [1, 2, 3, 4]}
+    )
+    many, one = json.loads(execution["output"])
+    assert [each["event"] for each in many] == [1, 2, 3, 4]
+    assert one["event"] == {"items": [1, 2, 3, 4]}
+
+
+def test_history_is_paged_and_reversible(sfn):
+    execution = run(sfn, {"Do": task("echo")}, {"a": 1})
+    arn = execution["executionArn"]
+    pages = [
+        page["events"]
+        for page in sfn.get_paginator("get_execution_history").paginate(
+            executionArn=arn, PaginationConfig={"PageSize": 2}
+        )
+    ]
+    assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
+    ids = [event["id"] for page in pages for event in page]
+    assert ids == list(range(1, len(ids) + 1))
+    newest = sfn.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)["events"]
+    assert newest[0]["type"] == "ExecutionSucceeded"
+
+
+def test_history_without_data_has_names_but_no_payloads(sfn):
+    execution = run(sfn, {"Do": task("echo")}, {"secret": 1})
+    events = sfn.get_execution_history(executionArn=execution["executionArn"], includeExecutionData=False)[
+        "events"
+    ]
+    assert "secret" not in json.dumps(events, default=str)
+    assert any(event.get("stateEnteredEventDetails", {}).get("name") == "Do" for event in events)
+
+
+def test_nothing_is_recorded_after_the_end(sfn):
+    quick = {"StartAt": "Quick", "States": {"Quick": task("fail")}}
+    slow = {"StartAt": "Slow", "States": {"Slow": task("sleep")}}
+    execution = run(sfn, {"Do": {"Type": "Parallel", "Branches": [quick, slow], "End": True}}, {"seconds": 1})
+    time.sleep(1.5)
+    events = sfn.get_execution_history(executionArn=execution["executionArn"])["events"]
+    assert events[-1]["type"] == "ExecutionFailed"
+
+
+def test_stop_aborts_at_once_with_error_and_cause(sfn):
+    machine = create(sfn, {"Do": task("sleep")})
+    arn = sfn.start_execution(stateMachineArn=machine, input='{"seconds": 5}')["executionArn"]
+    time.sleep(0.5)
+    started_s = time.monotonic()
+    sfn.stop_execution(executionArn=arn, error="Enough", cause="I said so")
+    execution = wait(sfn, arn)
+    assert time.monotonic() - started_s < 2
+    assert (execution["status"], execution["error"]) == ("ABORTED", "Enough")
+    assert execution["stopDate"]
+    assert (
+        sfn.get_execution_history(executionArn=arn, reverseOrder=True)["events"][0]["type"]
+        == "ExecutionAborted"
+    )
+
+
+def test_timed_out_machine_has_a_stop_date(sfn):
+    execution = run(sfn, {"Do": task("sleep")}, {"seconds": 3}, TimeoutSeconds=1)
+    assert execution["status"] == "TIMED_OUT"
+    assert execution["stopDate"]
+
+
+def test_state_timeout_is_states_timeout(sfn):
+    execution = run(sfn, {"Do": task("sleep", TimeoutSeconds=1)}, {"seconds": 3})
+    assert execution["error"] == "States.Timeout"
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "a:b", "x" * 81, 'a"b', "a*"])
+def test_bad_execution_names_are_refused(sfn, name):
+    machine = create(sfn, {"Do": {"Type": "Pass", "End": True}})
+    with pytest.raises(ClientError):
+        sfn.start_execution(stateMachineArn=machine, name=name)
+
+
+def test_executions_without_a_name_get_names_of_their_own(sfn):
+    machine = create(sfn, {"Do": {"Type": "Pass", "End": True}})
+    arns = {sfn.start_execution(stateMachineArn=machine)["executionArn"] for _ in range(3)}
+    assert len(arns) == 3
+
+
+def test_same_name_starts_once(sfn):
+    machine = create(sfn, {"Do": task("sleep")})
+    first = sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 1}')
+    again = sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 1}')
+    assert again["executionArn"] == first["executionArn"]
+    with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
+        sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 2}')
+    wait(sfn, first["executionArn"])
+    with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
+        sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 1}')
+
+
+def test_input_that_is_too_large_or_no_json_is_refused(sfn):
+    machine = create(sfn, {"Do": {"Type": "Pass", "End": True}})
+    for text in ("x" * 262_145, "{"):
+        with pytest.raises(ClientError):
+            sfn.start_execution(stateMachineArn=machine, input=text)
+
+
+def test_unknown_function_has_awss_error_name(sfn):
+    assert run(sfn, {"Do": task("nobody")})["error"] == "Lambda.ResourceNotFoundException"

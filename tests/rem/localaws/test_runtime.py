@@ -1,0 +1,173 @@
+"""Lambda as AWS describes it: error names, limits, reuse, reports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
+
+
+def invoke(aws, name, **event):
+    answer = aws.runtime.invoke(name, json.dumps(event).encode())
+    return answer, json.loads(answer.payload)
+
+
+def test_warm_sandbox_is_used_again(aws):
+    pids = {invoke(aws, "echo")[1]["pid"] for _ in range(3)}
+    assert len(pids) == 1
+
+
+def test_parallel_invocations_have_processes_of_their_own(aws):
+    with ThreadPoolExecutor(3) as pool:
+        pids = list(pool.map(lambda _: invoke(aws, "sleep", seconds=0.5)[1]["pid"], range(3)))
+    assert len(set(pids)) == 3
+
+
+def test_handler_knows_its_remaining_time(aws):
+    assert 8_000 < invoke(aws, "echo")[1]["remaining_ms"] <= 10_000
+
+
+def test_handler_sees_lambdas_environment(aws):
+    names = ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_ENDPOINT_URL", "TZ"]
+    _, seen = invoke(aws, "environment", names=[*names, "HOME"])
+    assert [seen[name] for name in names] == ["environment", "256", aws.endpoint_url, ":UTC"]
+    assert seen["HOME"] != os.environ.get("HOME")
+
+
+def test_exception_is_reported_under_its_class_name(aws):
+    answer, body = invoke(aws, "fail")
+    assert answer.function_error == "Unhandled"
+    assert (body["errorType"], body["errorMessage"]) == ("BusyError", "somebody else is busy")
+    assert body["stackTrace"]
+
+
+def test_timeout_kills_the_sandbox(aws):
+    started_s = time.monotonic()
+    answer, body = invoke(aws, "hasty", seconds=30)
+    assert body["errorType"] == "Sandbox.Timedout"
+    assert "timed out after 0.50 seconds" in body["errorMessage"]
+    assert answer.report.error_type == "Sandbox.Timedout"
+    assert time.monotonic() - started_s < 10
+
+
+def test_memory_ceiling_kills_the_sandbox(aws):
+    answer, body = invoke(aws, "small", mb=300)
+    assert body["errorType"] == "Runtime.ExitError"
+    assert "signal: killed" in body["errorMessage"]
+    assert answer.report.error_type == "Runtime.OutOfMemory"
+    assert answer.report.max_memory_mb == 100
+    assert "Runtime.OutOfMemory" in str(answer.report)
+
+
+def test_a_process_that_leaves_is_an_exit_error(aws):
+    _, body = invoke(aws, "leave")
+    assert body["errorType"] == "Runtime.ExitError"
+    assert "exit status 3" in body["errorMessage"]
+
+
+def test_a_handler_that_cannot_be_imported_says_so_each_time(aws):
+    for _ in range(2):
+        answer, body = invoke(aws, "broken")
+        assert answer.function_error == "Unhandled"
+        assert body["errorType"] == "Runtime.ImportModuleError"
+        assert "a_module_that_does_not_exist" in body["errorMessage"]
+
+
+def test_reserved_concurrency_answers_429(aws):
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(invoke, aws, "single", seconds=1.5)
+        time.sleep(0.7)
+        answer = aws.runtime.invoke("single", b'{"seconds": 0}')
+        assert answer.status == 429
+        assert first.result()[0].status == 200
+
+
+def test_unknown_function_answers_404(aws):
+    assert aws.runtime.invoke("nobody", b"{}").status == 404
+
+
+def test_boto3_client_invokes_the_same_functions(aws):
+    client = aws.client("lambda")
+    answer = client.invoke(FunctionName="echo", Payload=b'{"a": 1}')
+    assert json.load(answer["Payload"])["event"] == {"a": 1}
+    failed = client.invoke(FunctionName="fail", Payload=b"{}")
+    assert failed["FunctionError"] == "Unhandled"
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.invoke(FunctionName="nobody", Payload=b"{}")
+
+
+def test_lines_of_a_handler_reach_the_listener_and_the_log(aws, logged):
+    invoke(aws, "talk", word="hello")
+    assert ("talk", '{"said": "hello"}') in logged
+    text = (aws._log_dir / "talk.log").read_text()
+    assert text.index("START RequestId") < text.index("hello") < text.index("REPORT RequestId")
+
+
+def test_report_tells_duration_memory_and_processor_time(aws):
+    answer, _ = invoke(aws, "sleep", seconds=0.2)
+    report = answer.report
+    assert 200 <= report.duration_ms < 5000
+    assert 5 < report.max_memory_mb < 256
+    assert 0 <= report.cpu_s < 2
+    assert report.error_type is None
+
+
+def test_prewarmed_sandbox_is_told_that_it_is_provisioned(collected):
+    from rem.localaws import LocalAws
+    from tests.rem.localaws.conftest import function
+
+    with LocalAws([function("environment")], max_sandboxes=2) as started:
+        started.runtime.prewarm(["environment"])
+        deadline_s = time.monotonic() + 10
+        while not started.runtime._idle["environment"] and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        _, seen = invoke(started, "environment", names=["AWS_LAMBDA_INITIALIZATION_TYPE"])
+    assert seen == {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
+
+
+def test_more_invocations_than_the_cap_wait_for_their_turn():
+    from rem.localaws import LocalAws
+    from tests.rem.localaws.conftest import function
+
+    with (
+        LocalAws([function("sleep"), function("echo")], max_sandboxes=2) as started,
+        ThreadPoolExecutor(5) as pool,
+    ):
+        pids = list(pool.map(lambda _: invoke(started, "sleep", seconds=0.1)[1]["pid"], range(5)))
+        assert len(set(pids)) <= 2
+        assert invoke(started, "echo")[0].status == 200  # takes the place of an idle one
+
+
+def test_no_process_survives_a_killed_parent(tmp_path):
+    """kill -9 of the program, as a person's machine does it: the sandboxes die with it."""
+    script = textwrap.dedent(f"""
+        import sys, time
+        sys.path.insert(0, {str(ROOT)!r})
+        from tests.rem.localaws.conftest import function
+        from rem.localaws import LocalAws
+        import json
+        with LocalAws([function("echo")], max_sandboxes=2) as aws:
+            print(json.loads(aws.runtime.invoke("echo", b"{{}}").payload)["pid"], flush=True)
+            time.sleep(60)
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert psutil.pid_exists(child)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    deadline_s = time.monotonic() + 5
+    while psutil.pid_exists(child) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(child)
