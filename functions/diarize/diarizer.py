@@ -7,8 +7,11 @@ reconstruction then run on all slices at once, as if the recording had never bee
 from __future__ import annotations
 
 import os
+import sys
+import types
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +40,32 @@ def _import_pipeline() -> Any:
     from functions.diarize.torchaudio_shim import install
 
     install()
-    with warnings.catch_warnings():
+    with _without_compiler(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchcodec without FFmpeg: we pass waveforms, nothing is decoded
         from pyannote.audio import Pipeline
 
     return Pipeline
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Keep torch's compiler out of the import: a quarter of its time, for something never used here.
+
+    lightning asks it for one class and one decorator (lightning.fabric.wrappers). Afterwards the real
+    compiler can still be imported. Measured in docs/adr/0007.
+    """
+    name = "torch._dynamo"
+    if name in sys.modules:
+        yield
+        return
+    stub: Any = types.ModuleType(name)
+    stub.OptimizedModule = type("OptimizedModule", (), {})
+    stub.disable = lambda function, *args, **kwargs: function
+    sys.modules[name] = stub
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 class PyannoteDiarizer:

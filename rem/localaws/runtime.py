@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import queue
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rem.localaws.sandbox import Invocation, LocalFunction, Report, Sandbox
+from rem.localaws.sandbox import INIT_S, Invocation, LocalFunction, Report, Sandbox
 
 IDLE_S = 600.0  # an idle sandbox ends after this; Lambda's is a few minutes as well
 TOO_MANY = (
@@ -80,9 +83,15 @@ class LambdaRuntime:
         return invocation
 
     def prewarm(self, names: Iterable[str]) -> None:
-        """Start one sandbox of each function in the background; each may load its models right away."""
+        """Start one sandbox of each function in the background, in this order; each may load its models.
+
+        As many at a time as there are processors: what is needed first is ready first.
+        """
+        waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
         for name in names:
-            threading.Thread(target=self._prewarm, args=(self.functions[name],), daemon=True).start()
+            waiting.put(name)
+        for _ in range(os.cpu_count() or 1):
+            threading.Thread(target=self._prewarm_all, args=(waiting,), daemon=True).start()
 
     def close(self) -> None:
         """End all sandboxes; running invocations end with an error."""
@@ -93,19 +102,27 @@ class LambdaRuntime:
         for sandbox in sandboxes:
             sandbox.kill()
 
+    def _prewarm_all(self, waiting: queue.SimpleQueue[str]) -> None:
+        with contextlib.suppress(queue.Empty):
+            while not self._closed:
+                self._prewarm(self.functions[waiting.get_nowait()])
+
     def _prewarm(self, function: LocalFunction) -> None:
         with self._changed:
-            if self._closed or self._live() >= self._max_sandboxes:
+            known = self._idle[function.name] or self._running[function.name]
+            if self._closed or known or self._live() >= self._max_sandboxes:
                 return
             self._starting += 1
         sandbox = self._start(function, provisioned=True)
         with self._changed:
             self._starting -= 1
-            if self._closed:
-                sandbox.kill()
-                return
             self._idle[function.name].append(sandbox)
             self._changed.notify_all()
+            closed = self._closed
+        if closed:
+            sandbox.kill()
+        else:
+            sandbox.ready.wait(INIT_S)
 
     def _start(self, function: LocalFunction, *, provisioned: bool) -> Sandbox:
         return Sandbox(
