@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -44,7 +45,7 @@ def main(
     output = pipeline({"waveform": torch.from_numpy(samples)[None], "sample_rate": 16_000, "uri": "plain"})
     turns = list(output.exclusive_speaker_diarization.itertracks(yield_label=True))
     marks.append(("diarize", time.monotonic()))
-    steps = {name: round(at - before, 3) for (_, before), (name, at) in zip(marks, marks[1:], strict=False)}
+    steps = {name: round(at - before, 3) for (_, before), (name, at) in itertools.pairwise(marks)}
     print(json.dumps({"words": len(words), "turns": len(turns), "seconds": steps}))
 
 

@@ -76,6 +76,7 @@ def normalise(text: str) -> str:
 def score(transcript: Transcript, reference: Reference) -> Score:
     """Words (jiwer), speakers over time (pyannote.metrics, overlap included), speaker per word."""
     import jiwer
+    from pyannote.core import Segment, Timeline
     from pyannote.metrics.diarization import DiarizationErrorRate
 
     heard = [(s.speaker, word) for s in transcript.segments for word in s.words]
@@ -85,8 +86,9 @@ def score(transcript: Transcript, reference: Reference) -> Score:
     truth = _annotate(reference.turns)
     turns = _annotate((turn.start_s, turn.end_s, turn.speaker) for turn in transcript.turns)
     metric = DiarizationErrorRate(collar=2 * COLLAR_S)  # pyannote's collar is the total width
-    detail = metric(truth, turns, detailed=True)
-    names = metric.optimal_mapping(truth, turns)
+    whole = Timeline([Segment(0.0, max(transcript.duration_s, reference.turns[-1][1]))])
+    detail = metric(truth, turns, uem=whole, detailed=True)
+    names = metric.optimal_mapping(truth, turns, uem=whole)
     pairs = list(_align(words.alignments[0]))
     right = sum(names.get(heard[h][0]) == reference.spoken[r][0] for r, h in pairs)
     return Score(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.training.grammar import TEMPLATES, normalise
+from models.training.grammar import TEMPLATES, normalise, sentence
 from models.training.speech import SAMPLE_RATE_HZ, Voice, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,6 +126,16 @@ def reserved_sentences() -> set[str]:
     """Normalised sentences that training must not contain; the demo's fixed phrases may stay."""
     spoken = [s for d in [DEMO, *HELD_OUT] for _, line in d.lines for s in line.split("|")]
     return {normalise(sentence) for sentence in spoken} - FIXED
+
+
+def invent(target: str, voices: list[Voice], turns: int, rng: random.Random) -> Dialogue:
+    """A dialogue of random sentences, for measuring: nobody speaks twice in a row, one to three sentences each."""
+    names = {chr(ord("A") + i): voice for i, voice in enumerate(voices)}
+    lines: list[tuple[str, str]] = []
+    while len(lines) < turns:
+        speaker = rng.choice([name for name in names if not lines or name != lines[-1][0] or len(names) == 1])
+        lines.append((speaker, "|".join(sentence(rng) for _ in range(rng.choice([1, 2, 2, 3])))))
+    return Dialogue(target, names, lines)
 
 
 def render(dialogue: Dialogue, seed: int) -> None:

@@ -71,7 +71,8 @@ def _find_cut(speech: Sequence[Region], earliest: int, latest: int) -> int:
 
 def clip_regions(speech: Sequence[Region], start: int, end: int) -> list[Region]:
     """The parts of the speech regions that lie in [start, end)."""
-    return [Region(max(r.start, start), min(r.end, end)) for r in speech if r.end > start and r.start < end]
+    clipped = (Region(max(r.start, start), min(r.end, end)) for r in speech)
+    return [region for region in clipped if region.end > region.start]
 
 
 def pack_regions(speech: Sequence[Region], longest_s: float, widest_gap_s: float) -> list[Region]:

@@ -8,6 +8,7 @@ from itertools import groupby
 from rem.core.transcript import Segment, Speaker, Turn, Word
 
 NEAR_S = 0.5  # gap within which a listener still hears a word as part of the turn; docs/adr/0006
+EDGE_S = 0.5  # a shorter run at the edge of a sentence follows the sentence; docs/adr/0006
 
 
 def assign_speakers(words: Sequence[Word], turns: Sequence[Turn]) -> list[str | None]:
@@ -54,15 +55,37 @@ def split_at_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> lis
     """Assign speakers to all words and split every segment where its speaker changes.
 
     No word is lost and none changes its place.
+
+    Args:
+        segments: Sorted by start; each one sentence or phrase, as the transcriber found it.
     """
     words = [word for segment in segments for word in segment.words]
     speakers = iter(assign_speakers(words, turns))
     split: list[Segment] = []
     for segment in segments:
         spoken = [(next(speakers), word) for word in segment.words]
-        for speaker, run in groupby(spoken, key=lambda pair: pair[0]):
-            split.append(Segment(tuple(word for _, word in run), speaker))
+        runs = [
+            Segment(tuple(w for _, w in run), who) for who, run in groupby(spoken, key=lambda pair: pair[0])
+        ]
+        split += _settle_edges(runs)
     return split
+
+
+def _settle_edges(runs: list[Segment]) -> list[Segment]:
+    """Let a run shorter than EDGE_S at either edge of a sentence follow its longer neighbour.
+
+    Turn boundaries are found a few frames early or late; people seldom say one word of another's sentence.
+    """
+    for edge, inner in ((0, 1), (-1, -2)):
+        if len(runs) > 1 and _length_s(runs[edge]) < min(EDGE_S, _length_s(runs[inner])):
+            first, second = (runs[edge], runs[inner]) if edge == 0 else (runs[inner], runs[edge])
+            runs[inner] = Segment(first.words + second.words, runs[inner].speaker)
+            del runs[edge]
+    return runs
+
+
+def _length_s(run: Segment) -> float:
+    return run.end_s - run.start_s
 
 
 def label_by_appearance(turns: Sequence[Turn]) -> dict[str, str]:

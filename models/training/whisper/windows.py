@@ -95,7 +95,7 @@ class Composer:
             at_s += rng.uniform(0.05, 0.8) if rng.random() < 0.8 else rng.uniform(0.8, 1.8)
             if rng.random() < 0.5:
                 voice = rng.choice(voices)
-        mel = self._features(samples)
+        mel = self._features(samples, spoken=not silent)
         if not runs_over and rng.random() < 0.8:
             spoken_s = sentences[-1][-1][2] if sentences else 1.0
             mel[:, int(min(length_s, spoken_s + rng.uniform(0.02, 0.5)) * 100) :] = 0
@@ -109,17 +109,17 @@ class Composer:
             sound = np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
         return sound
 
-    def _features(self, samples: npt.NDArray[np.float32]) -> Tensor:
+    def _features(self, samples: npt.NDArray[np.float32], *, spoken: bool) -> Tensor:
         rng = self.rng
         level = 10 ** (rng.uniform(-9, 6) / 20)
         samples = samples * level
-        if rng.random() < 0.5:
+        if rng.random() < (0.5 if spoken else 0.9):
             noise = (
                 np.random.default_rng(rng.getrandbits(32)).standard_normal(len(samples)).astype(np.float32)
             )
             if rng.random() < 0.4:
                 noise = noise + np.roll(noise, 1)  # darker than white
-            snr_db = rng.uniform(20, 55)
+            snr_db = rng.uniform(20, 55) if spoken else rng.uniform(-15, 55)
             samples = samples + noise / (noise.std() + 1e-6) * 0.07 * level * 10 ** (-snr_db / 20)
         mel = log_mel(np.clip(samples, -1, 1), rng.uniform(0, 1.5) if rng.random() < 0.4 else None)
         if rng.random() < 0.35:  # another microphone

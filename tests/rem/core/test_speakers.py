@@ -56,3 +56,21 @@ def test_speakers_without_a_word_are_not_counted():
     heard = [Segment((word(0, 1),), "A")]
     found = measure_speakers(heard, [Turn(0, 2, "A"), Turn(3, 4, "B")])
     assert [(s.label, s.speech_s) for s in found] == [("A", 2.0)]
+
+
+def test_one_early_word_follows_its_sentence():
+    heard = [Segment((word(1.0, 1.3, "Good"), word(1.3, 2.5, "morning")))]
+    said = [Turn(0, 1.35, "A"), Turn(1.35, 3, "B")]
+    assert [(s.speaker, s.text) for s in split_at_speakers(heard, said)] == [("B", "Good morning")]
+
+
+def test_one_late_word_follows_its_sentence():
+    heard = [Segment((word(0, 2, "Sounds"), word(2, 2.3, "good.")))]
+    said = [Turn(0, 1.9, "A"), Turn(1.9, 5, "B")]
+    assert [(s.speaker, s.text) for s in split_at_speakers(heard, said)] == [("A", "Sounds good.")]
+
+
+def test_a_short_answer_of_its_own_keeps_its_speaker():
+    heard = [Segment((word(0, 2, "Ready?"),)), Segment((word(2.1, 2.3, "Yes."),))]
+    said = [Turn(0, 2, "A"), Turn(2, 5, "B")]
+    assert [s.speaker for s in split_at_speakers(heard, said)] == ["A", "B"]

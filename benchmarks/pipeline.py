@@ -1,0 +1,59 @@
+"""The stages in one process, without state machine and sandboxes: to measure what they make, not how fast."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from functions.assemble import handler as assemble
+from functions.diarize import cluster, windows
+from functions.diarize.diarizer import PyannoteDiarizer
+from functions.prepare import handler as prepare
+from functions.transcribe import handler as transcribe
+from functions.transcribe.whisper import WhisperTranscriber
+from rem.config import AssembleSettings, ClusterSettings, PrepareSettings, TranscribeSettings
+from rem.core.transcript import Transcript
+from rem.stage import Budget
+from rem.stages import load_stages
+from tests.fakes import FakeCatalog, FakeStore
+
+
+class Pipeline:
+    """Args: folders of a CTranslate2 Whisper and a pyannote pipeline; settings that replace stages.yaml's."""
+
+    def __init__(self, whisper: Path, diarization: Path, **settings: object) -> None:
+        os.environ.update({"REM_BUCKET": "bucket", "REM_TABLE": "table"})
+        for stage in load_stages().values():
+            os.environ.update(stage.environment(settings))
+        self._whisper = WhisperTranscriber(whisper, beam_size=int(os.environ["REM_BEAM_SIZE"]), threads=1)
+        self._diarizer = PyannoteDiarizer(diarization, threads=1)
+
+    def run(self, path: Path) -> Transcript:
+        store, catalog = FakeStore(), FakeCatalog()
+        key = f"raw/me/bench/2026/01/01/{path.stem}{path.suffix}"
+        store.objects[key] = path.read_bytes()
+        names = ("recordingId", "userId", "deviceId", "startedAt", "bucket", "key")
+        event: dict[str, Any] = dict(
+            zip(names, (path.stem, "me", "bench", "2026-01-01", "bucket", key), strict=True)
+        )
+        prepared = prepare.run(event, store=store, catalog=catalog, settings=PrepareSettings.from_env())
+        item = {"recording": event, "preparedKey": prepared["key"]}
+        chunks = [
+            transcribe.run(
+                {**item, "chunk": chunk},
+                store=store,
+                model=self._whisper,
+                budget=Budget(lambda: 1e9),
+                settings=TranscribeSettings.from_env(),
+            )
+            for chunk in prepared["chunks"]
+        ]
+        slices = [
+            windows.run({**item, "chunk": s}, store=store, model=self._diarizer) for s in prepared["slices"]
+        ]
+        settings = ClusterSettings.from_env()
+        turns = cluster.run({**item, "slices": slices}, store=store, model=self._diarizer, settings=settings)
+        state = {**event, "prepared": prepared, "listened": {"chunks": chunks, "turns": turns}}
+        done = assemble.run(state, store=store, catalog=catalog, settings=AssembleSettings.from_env())
+        return Transcript.from_json(store.read_json(done["key"]))

@@ -1,0 +1,143 @@
+"""What the demo models are worth, and that cutting a recording changes nothing."""
+
+from __future__ import annotations
+
+import functools
+import json
+import operator
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.pipeline import Pipeline
+from rem.core.chunks import plan_slices, slice_windows
+from rem.models import DEMO_DIR
+from rem.score import Reference, score
+from rem.stages import load_stages
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+DATA = Path(__file__).parent / "data"
+HELD_OUT = sorted(DATA.glob("heldout-*.wav"))
+HZ = 16_000
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    with pytest.MonkeyPatch.context() as patch:
+        for stage in load_stages().values():
+            for name, value in {**stage.environment(), "REM_BUCKET": "", "REM_TABLE": ""}.items():
+                patch.setenv(name, value)
+        yield Pipeline(DEMO_DIR / "whisper", DEMO_DIR / "diarization", language="en")
+
+
+@pytest.fixture(scope="module")
+def demo_score(pipeline):
+    reference = Reference.load(DEMO_DIR / "standup.json")
+    return score(pipeline.run(DEMO_DIR / "standup.wav"), reference)
+
+
+@pytest.fixture(scope="module")
+def held_out_scores(pipeline):
+    return [score(pipeline.run(path), Reference.load(path.with_suffix(".json"))) for path in HELD_OUT]
+
+
+def test_demo_words_are_right(demo_score):
+    assert demo_score.wer <= 0.05
+
+
+def test_demo_speakers_are_right(demo_score):
+    assert demo_score.speakers == demo_score.speakers_expected == 3
+    assert demo_score.der <= 0.12
+    assert demo_score.speaker_accuracy >= 0.95
+
+
+def test_held_out_words_are_right(held_out_scores):
+    assert len(held_out_scores) == 3
+    assert functools.reduce(operator.add, held_out_scores).wer <= 0.10
+
+
+def test_held_out_speakers_are_right(held_out_scores):
+    assert functools.reduce(operator.add, held_out_scores).der <= 0.15
+    assert all(result.speakers == result.speakers_expected for result in held_out_scores)
+
+
+def test_held_out_sentences_and_voices_are_unknown_to_training():
+    """The scripts and the voices, by the table that training reads; needs no synthesiser."""
+    pytest.importorskip("scipy")
+    from models.training.dialogues import DEMO, HELD_OUT, reserved_sentences
+    from models.training.grammar import normalise
+    from models.training.voices import held_out_voices, training_voices
+
+    trained = {voice.name.split("+")[-1] for voice in training_voices()}
+    used = {voice.name.split("+")[-1] for dialogue in HELD_OUT for voice in dialogue.voices.values()}
+    assert not used & trained
+    assert used <= {voice.name.split("+")[-1] for voice in held_out_voices()}
+    reserved = reserved_sentences()
+    said = {normalise(s) for dialogue in HELD_OUT for _, line in dialogue.lines for s in line.split("|")}
+    assert said <= reserved
+    assert len(reserved - said) > len(DEMO.lines) / 2
+
+
+def read(path: Path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
+
+
+@pytest.mark.parametrize("slice_s", [10, 17, 30])
+def test_slices_give_the_turns_of_the_uncut_recording(pipeline, slice_s):
+    """The stock pipeline on the whole waveform, against map and reduce with half-precision hand-over."""
+    import torch
+
+    from functions.diarize.slices import Slice, join_slices
+
+    diarizer, samples = pipeline._diarizer, read(DEMO_DIR / "standup.wav")
+    stock = diarizer._pipeline(
+        {"waveform": torch.from_numpy(samples)[None], "sample_rate": HZ, "uri": "demo"}
+    )
+    expected = [
+        (turn.start, turn.end, label)
+        for turn, _, label in stock.exclusive_speaker_diarization.itertracks(yield_label=True)
+    ]
+    slices = []
+    for piece in plan_slices(len(samples), slice_s):
+        windows = slice_windows(piece, len(samples), diarizer.window_samples, diarizer.hop_samples)
+        start = windows.start * diarizer.hop_samples
+        end = (windows.stop - 1) * diarizer.hop_samples + diarizer.window_samples
+        if windows:
+            measured = diarizer.measure_windows(samples[start:end], len(windows))
+            slices.append(Slice.from_bytes(Slice(*measured, ()).to_bytes()))
+    clusters = diarizer.cluster(*join_slices(slices), None)
+    assert [(turn.start_s, turn.end_s, turn.speaker) for turn in clusters.turns] == expected
+    assert set(clusters.embeddings) == {label for _, _, label in expected}
+
+
+def test_exclusive_turns_never_overlap(pipeline):
+    turns = pipeline.run(DEMO_DIR / "standup.wav").turns
+    assert all(a.end_s <= b.start_s + 1e-6 for a, b in zip(turns, turns[1:], strict=False))
+
+
+@pytest.mark.parametrize("kind", ["silence", "noise", "hum"])
+def test_whisper_hears_nothing_where_nobody_speaks(pipeline, kind):
+    """Without any voice detection before it."""
+    rng, times = np.random.default_rng(3), np.arange(10 * HZ) / HZ
+    sounds = {
+        "silence": np.zeros(10 * HZ),
+        "noise": rng.standard_normal(10 * HZ) * 0.1,
+        "hum": 0.2 * np.sin(2 * np.pi * 50 * times),
+    }
+    assert pipeline._whisper.transcribe(sounds[kind].astype(np.float32), "en") == []
+
+
+def test_detected_language_of_an_english_model_is_english(pipeline):
+    assert pipeline._whisper.detect_language(np.zeros(HZ, np.float32)) == ("en", 1.0)
+
+
+def test_two_runs_say_the_same(pipeline):
+    path = HELD_OUT[0]
+    first, second = (pipeline.run(path).to_json() for _ in range(2))
+    for document in (first, second):
+        for volatile in ("transcribedAt", "stages"):
+            document.pop(volatile)
+    assert json.dumps(first) == json.dumps(second)
