@@ -1,7 +1,7 @@
 """Where the time goes: `python -m benchmarks.speed`.
 
-Three runs of the demo recording in one session (each one sample longer, so that no result is reused): the first
-may meet cold sandboxes, the others are warm. Then `rem run` as a whole against benchmarks.plain as a whole, in turn.
+Three runs of the demo recording in one session (each one sample longer, so that no result is reused): the
+first may meet cold sandboxes, the others are warm. Then `rem run` against benchmarks.plain as whole processes.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ def measure_stages(recording: Path, seconds: float) -> None:
         for number, name in enumerate(("first", "warm", "warm")):
             outcome, reports = run_once(session, lengthen(recording, number + 1))
             inside, whole = critical_s(reports), execution_s(outcome)
+            between = whole - inside
             print(
-                f"\n{name} run: execution {whole:.2f} s, handlers {inside:.2f} s, orchestration {whole - inside:.2f} s"
+                f"\n{name}: execution {whole:.2f} s, handlers {inside:.2f} s, orchestration {between:.2f} s"
             )
             for report in reports:
                 if report.function in STAGES:
