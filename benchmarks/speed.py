@@ -1,7 +1,7 @@
 """Where the time goes: `python -m benchmarks.speed`.
 
 Three runs of the demo recording in one session (each one sample longer, so that no result is reused): the
-first may meet cold sandboxes, the others are warm. Then `rem run` against benchmarks.plain as whole processes.
+first may meet cold sandboxes, the others are warm. Then `rem run` against benchmarks.plain, both whole.
 """
 
 from __future__ import annotations

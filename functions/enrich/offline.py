@@ -11,8 +11,14 @@ from rem.ports import Json
 
 TOPICS = 5
 LONGEST_PHRASE = 2  # words per key phrase
-SHORTEST_SENTENCE = 4  # words; "Sounds good." is no summary
+SHORTEST_SENTENCE = 6  # words; "Let us start the meeting." is no summary
 TITLE_PHRASES = 3
+# What people say in every conversation, and calendar words: never its topic. YAKE knows only function words.
+SMALL_TALK = frozenset(
+    "good morning afternoon evening night hello hi hey everyone thanks thank please yes no okay sure sounds nice day "
+    "today tomorrow yesterday tonight week monday tuesday wednesday thursday friday saturday sunday "
+    "one two three four five six seven eight nine ten eleven twelve thirty noon half past lunch".split()
+)
 
 
 class OfflineEnricher:
@@ -48,6 +54,7 @@ def _rank_phrases(transcript: Transcript) -> dict[str, float]:
 
     language = transcript.language or "en"
     extractor = yake.KeywordExtractor(lan=language, n=LONGEST_PHRASE, dedupLim=0.7, top=4 * TOPICS)
+    extractor.stopword_set = set(extractor.stopword_set) | SMALL_TALK
     ranked = sorted(extractor.extract_keywords(transcript.full_text), key=lambda pair: (pair[1], pair[0]))
     return {phrase.lower(): 1.0 / (0.01 + score) for phrase, score in ranked}
 
@@ -55,13 +62,17 @@ def _rank_phrases(transcript: Transcript) -> dict[str, float]:
 def _pick_sentences(
     segments: Sequence[Segment], phrases: Mapping[str, float], count: int
 ) -> list[tuple[int, Segment]]:
-    """The sentences with the most key phrases per word, in the order in which they were said."""
+    """The statements with the most key phrases per word, in the order in which they were said."""
 
     def weight(segment: Segment) -> float:
         text = segment.text.lower()
         found = sum(value for phrase, value in phrases.items() if phrase in text)
         return found / math.sqrt(len(segment.words))
 
-    candidates = [(i, s) for i, s in enumerate(segments) if len(s.words) >= SHORTEST_SENTENCE]
+    candidates = [
+        (i, s)
+        for i, s in enumerate(segments)
+        if len(s.words) >= SHORTEST_SENTENCE and not s.text.endswith("?")
+    ]
     best = sorted(candidates, key=lambda pair: (-weight(pair[1]), pair[0]))[:count]
     return sorted(best, key=lambda pair: pair[0])
