@@ -15,8 +15,8 @@ SHORTEST_SENTENCE = 6  # words; "Let us start the meeting." is no summary
 TITLE_PHRASES = 3
 # What people say in every conversation, and calendar words: never its topic. YAKE knows only function words.
 SMALL_TALK = frozenset(
-    "good morning afternoon evening night hello hi hey everyone thanks thank please yes no okay sure sounds nice day "
-    "today tomorrow yesterday tonight week monday tuesday wednesday thursday friday saturday sunday "
+    "good morning afternoon evening night hello hi hey everyone thanks thank please yes no okay sure sounds "
+    "nice day today tomorrow yesterday tonight week monday tuesday wednesday thursday friday saturday sunday "
     "one two three four five six seven eight nine ten eleven twelve thirty noon half past lunch".split()
 )
 

@@ -68,8 +68,12 @@ def build_functions(
     ]
 
 
-def create_stack(aws: LocalAws, stages: Mapping[str, StageConfig]) -> Stack:
-    """Create everything, in the order in which nothing can be missed: notification last."""
+def create_stack(aws: LocalAws, stages: Mapping[str, StageConfig], *, poll: bool = True) -> Stack:
+    """Create everything, in the order in which nothing can be missed: notification last.
+
+    Args:
+        poll: Whether messages on the queue invoke the starter.
+    """
     s3, sqs = aws.client("s3"), aws.client("sqs")
     s3.create_bucket(Bucket=BUCKET)
     _create_table(aws)
@@ -81,7 +85,8 @@ def create_stack(aws: LocalAws, stages: Mapping[str, StageConfig]) -> Stack:
         definition=render_definition(arns),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{MACHINE}",
     )
-    aws.map_queue(queue_url, STARTER)
+    if poll:
+        aws.map_queue(queue_url, STARTER)
     s3.put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [_notification()]}
     )

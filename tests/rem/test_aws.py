@@ -1,0 +1,91 @@
+"""The adapters against moto: what S3 and DynamoDB really answer."""
+
+import numpy as np
+import pytest
+
+from rem.audio import WAV_HEADER_BYTES
+from rem.aws import DynamoCatalog, S3Store
+from rem.core.jobs import Status
+from rem.core.recordings import Recording
+from rem.localaws import LocalAws
+from rem.localaws.stack import BUCKET, TABLE, create_stack
+from rem.stages import load_stages
+from tests.functions.sounds import tone, write_wav
+
+pytestmark = pytest.mark.slow
+RECORDING = Recording("r1", "me", "dev", "2026-11-24T09:00:00+00:00", BUCKET, "raw/me/dev/2026/11/24/r1.wav")
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with LocalAws([]) as aws:
+        create_stack(aws, load_stages(), poll=False)
+        yield aws
+
+
+@pytest.fixture
+def store(stack):
+    return S3Store(BUCKET, stack.client("s3"))
+
+
+@pytest.fixture
+def catalog(stack):
+    return DynamoCatalog(TABLE, stack.client("dynamodb"))
+
+
+def record(stack, recording_id):
+    key = {"userId": {"S": "me"}, "recordingId": {"S": recording_id}}
+    return stack.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+
+
+def test_what_is_written_is_read_back(store):
+    store.write_json("a/b.json", {"ä": [1, 2.5, None]})
+    assert store.read_json("a/b.json") == {"ä": [1, 2.5, None]}
+    assert store.exists("a/b.json")
+    assert not store.exists("a/c.json")
+
+
+def test_ranges_are_exact(store):
+    store.write_bytes("bytes", bytes(range(100)), "application/octet-stream")
+    assert store.read_bytes("bytes", 10, 13) == bytes([10, 11, 12])
+    assert store.read_bytes("bytes", 98) == bytes([98, 99])
+    assert store.read_bytes("bytes", 5, 5) == b""
+
+
+def test_head_tells_content_hash_and_metadata(stack, store):
+    stack.client("s3").put_object(Bucket=BUCKET, Key="h", Body=b"x", Metadata={"started-at": "t"})
+    assert store.read_head("h").metadata == {"started-at": "t"}
+    assert store.read_head("h").etag == "9dd4e461268c8034f5c8564e155c67a6"
+
+
+def test_files_go_up_and_come_down(store, tmp_path):
+    path = write_wav(tmp_path / "a.wav", tone(1))
+    store.upload(path, "sound", "audio/wav")
+    store.download("sound", tmp_path / "b.wav")
+    assert (tmp_path / "b.wav").read_bytes() == path.read_bytes()
+    pcm = np.frombuffer(store.read_bytes("sound", WAV_HEADER_BYTES, WAV_HEADER_BYTES + 20), np.int16)
+    np.testing.assert_array_equal(pcm, tone(1)[:10])
+
+
+def test_floats_are_stored_as_numbers(stack, catalog):
+    assert catalog.advance(
+        RECORDING, Status.TRANSCRIBED, {"durationSeconds": 1.5, "title": "T", "tags": ["a"]}
+    )
+    stored = record(stack, "r1")
+    assert stored["durationSeconds"] == {"N": "1.5"}
+    assert stored["status"] == {"S": "TRANSCRIBED"}
+
+
+def test_a_record_never_goes_back(stack, catalog):
+    recording = Recording("r2", "me", "dev", "t", BUCKET, "k")
+    assert catalog.advance(recording, Status.COMPLETE, {})
+    assert not catalog.advance(recording, Status.TRANSCRIBING, {})
+    assert not catalog.advance(recording, Status.ERROR, {})
+    assert record(stack, "r2")["status"] == {"S": "COMPLETE"}
+
+
+def test_an_error_can_be_overcome_by_a_redrive(catalog):
+    recording = Recording("r3", "me", "dev", "t", BUCKET, "k")
+    assert catalog.advance(recording, Status.ERROR, {"error": {"stage": "prepare"}})
+    assert catalog.advance(recording, Status.TRANSCRIBING, {})
+    assert catalog.advance(recording, Status.COMPLETE, {})
