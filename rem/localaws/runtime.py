@@ -27,6 +27,8 @@ class LambdaRuntime:
     Args:
         max_sandboxes: Live processes at most. An invocation that finds none free takes the place of the
             longest idle one, or waits until a running one is done.
+        max_running: Invocations at a time; more wait for their turn, and their time starts when they run.
+            None for no limit, which is Lambda's way: there every sandbox has processors of its own.
         log_dir: One FUNCTION.log per function, with START, REPORT and everything the handler writes.
         on_log: Called with (function, line).
     """
@@ -37,6 +39,7 @@ class LambdaRuntime:
         *,
         endpoint_url: str,
         max_sandboxes: int,
+        max_running: int | None = None,
         log_dir: Path | None = None,
         on_log: LogListener | None = None,
     ) -> None:
@@ -47,6 +50,7 @@ class LambdaRuntime:
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self.functions}
         self._busy: dict[str, set[Sandbox]] = {name: set() for name in self.functions}
         self._running = dict.fromkeys(self.functions, 0)
+        self._turns = contextlib.nullcontext() if max_running is None else threading.Semaphore(max_running)
         self._starting = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -63,7 +67,8 @@ class LambdaRuntime:
                 return Invocation(429, None, TOO_MANY)
             self._running[name] += 1
         try:
-            invocation = self._invoke(function, payload)
+            with self._turns:
+                invocation = self._invoke(function, payload)
         finally:
             with self._changed:
                 self._running[name] -= 1

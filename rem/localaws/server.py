@@ -61,11 +61,13 @@ class LocalAws:
         *,
         port: int = 0,
         max_sandboxes: int = 12,
+        max_running: int | None = None,
         log_dir: Path | None = None,
         on_log: LogListener | None = None,
     ) -> None:
         self._functions, self._port = list(functions), port
-        self._max_sandboxes, self._log_dir, self._on_log = max_sandboxes, log_dir, on_log
+        self._max_sandboxes, self._max_running = max_sandboxes, max_running
+        self._log_dir, self._on_log = log_dir, on_log
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.endpoint_url = ""
@@ -94,6 +96,7 @@ class LocalAws:
             self._functions,
             endpoint_url=self.endpoint_url,
             max_sandboxes=self._max_sandboxes,
+            max_running=self._max_running,
             log_dir=self._log_dir,
             on_log=self._on_log,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -174,8 +175,13 @@ def open_session(
     """
     stages = load_stages()
     functions = build_functions(stages, overrides)
+    running = max(2, os.cpu_count() or 1)
     with LocalAws(
-        functions, log_dir=default_log_dir(), max_sandboxes=2 * len(functions), on_log=on_log
+        functions,
+        log_dir=default_log_dir(),
+        max_sandboxes=len(functions) + running,
+        max_running=running,
+        on_log=on_log,
     ) as aws:
         aws.runtime.prewarm(WARM_ORDER)
         yield Session(aws, create_stack(aws, stages))

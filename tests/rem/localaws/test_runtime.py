@@ -171,3 +171,16 @@ def test_no_process_survives_a_killed_parent(tmp_path):
     while psutil.pid_exists(child) and time.monotonic() < deadline_s:
         time.sleep(0.05)
     assert not psutil.pid_exists(child)
+
+
+def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it():
+    from rem.localaws import LocalAws
+    from tests.rem.localaws.conftest import function
+
+    with (
+        LocalAws([function("sleep")], max_sandboxes=4, max_running=1) as started,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        answers = list(pool.map(lambda _: invoke(started, "sleep", seconds=0.4), range(3)))
+        assert len({body["pid"] for _, body in answers}) == 1
+        assert all(answer.report.duration_ms < 790 for answer, _ in answers)
