@@ -1,12 +1,8 @@
-"""One sandbox: a handler in a process of its own, under AWS's runtime client and our Runtime API.
-
-Source of the protocol: AWS Lambda runtime API, version 2018-06-01.
-"""
+"""One sandbox: a handler in a process of its own, under AWS's runtime client and our Runtime API."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import math
 import os
@@ -20,17 +16,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from rem.localaws.runtime_api import RuntimeApiServer
+from rem.localaws.spawn import die_with_parent, spawn
+
 INIT_S = 10.0  # Lambda's own limit for init; a slower one continues inside the first invocation
 TICK_S = 0.05  # how often time, memory and logs are looked at; a memory peak may overshoot for so long
-API = "/2018-06-01/runtime"
 ACCOUNT, REGION = "123456789012", "us-east-1"
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -91,118 +87,6 @@ class Invocation:
     report: Report | None = None
 
 
-class _Spawner:
-    """Forks every sandbox from one thread that never ends.
-
-    Linux's parent-death signal is bound to the forking *thread*: forked from a request's thread, a sandbox
-    would die with that request; forked from here, it dies with the program, even by kill -9.
-    """
-
-    def __init__(self) -> None:
-        self._jobs: queue.Queue[tuple[dict[str, Any], queue.Queue[Any]]] = queue.Queue()
-        threading.Thread(target=self._serve, name="sandbox-spawner", daemon=True).start()
-
-    def spawn(self, **arguments: Any) -> subprocess.Popen[bytes]:
-        answer: queue.Queue[Any] = queue.Queue()
-        self._jobs.put((arguments, answer))
-        process = answer.get()
-        if isinstance(process, OSError):
-            raise process
-        assert isinstance(process, subprocess.Popen)
-        return process
-
-    def _serve(self) -> None:
-        while True:
-            arguments, answer = self._jobs.get()
-            try:
-                answer.put(subprocess.Popen(**arguments))
-            except OSError as error:
-                answer.put(error)
-
-
-_spawner: _Spawner | None = None
-_spawner_lock = threading.Lock()
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def _spawn(**arguments: Any) -> subprocess.Popen[bytes]:
-    global _spawner  # noqa: PLW0603  # one per process, made when the first sandbox is
-    with _spawner_lock:
-        _spawner = _spawner or _Spawner()
-    return _spawner.spawn(**arguments)
-
-
-def _die_with_parent() -> None:
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-class _RuntimeApi(BaseHTTPRequestHandler):
-    """The three calls that a runtime makes: next, response, error."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _ApiServer
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Not a log anybody reads."""
-
-    def do_GET(self) -> None:
-        sandbox = self.server.sandbox
-        sandbox.ready.set()
-        job = sandbox.inbox.get()
-        if job is None:
-            self.close_connection = True
-            return
-        headers = {
-            "Lambda-Runtime-Aws-Request-Id": job["request_id"],
-            "Lambda-Runtime-Deadline-Ms": str(job["deadline_ms"]),
-            "Lambda-Runtime-Invoked-Function-Arn": sandbox.function.arn,
-            "Content-Type": "application/json",
-        }
-        self._answer(200, job["payload"], headers)
-
-    def do_POST(self) -> None:
-        sandbox, body = self.server.sandbox, self._read_body()
-        if self.path == f"{API}/init/error":
-            sandbox.init_error = body
-            sandbox.ready.set()
-        elif self.path.endswith("/response"):
-            sandbox.outbox.put((None, body))
-        else:
-            sandbox.outbox.put(("Unhandled", body))
-        self._answer(202, b"", {})
-
-    def _read_body(self) -> bytes:
-        if length := self.headers.get("Content-Length"):
-            return self.rfile.read(int(length))
-        body = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):  # chunked
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class _ApiServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(("127.0.0.1", 0), _RuntimeApi)
-        self.sandbox = sandbox
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A killed sandbox breaks its connection; that is no error of ours."""
-
-
 class Sandbox:
     """A warm process that serves one invocation at a time.
 
@@ -227,13 +111,13 @@ class Sandbox:
         self.invocations = 0
         self.idle_since_s = time.monotonic()
         self._on_line = on_line
-        self._api = _ApiServer(self)
+        self._api = RuntimeApiServer(self)
         threading.Thread(target=self._api.serve_forever, args=(TICK_S,), daemon=True).start()
         self._folder = tempfile.mkdtemp(prefix=f"rem-{function.name}-")
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the sandbox lives
         self._read_bytes = 0
         self._started_s = time.monotonic()
-        self.process = _spawn(
+        self.process = spawn(
             args=[sys.executable, "-m", "awslambdaric", function.handler],
             cwd=function.code_dir,
             env=self._environment(endpoint_url),
@@ -241,7 +125,7 @@ class Sandbox:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._init_s: float | None = None
         self._peak_bytes = 0
