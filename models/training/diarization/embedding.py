@@ -17,7 +17,7 @@ from models.training.corpus import load_corpus
 from models.training.diarization.checkpoints import BUILD, build_embedding
 from models.training.diarization.mixes import FRAME_STEP, SAMPLE_RATE_HZ, Mixer, label_frames
 
-STEPS, BATCH, LENGTH_S, RATE = 1500, 12, 4.0, 3e-3
+STEPS, BATCH, LENGTH_S, RATE = 4000, 12, 4.0, 3e-3
 SCALE, MARGIN = 24.0, 0.2
 TEMPOS = (1.0, 0.88, 1.13)
 SHORTEST_FRAMES = int(0.7 * SAMPLE_RATE_HZ / FRAME_STEP)
