@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,8 +77,14 @@ class Diarizer(Protocol):
     window_samples: int
     hop_samples: int
 
-    def measure_windows(self, samples: Samples, windows: int) -> tuple[Floats, Floats]:
-        """Segmentations (windows, frames, slots) of 0 and 1, and embeddings (windows, slots, dimensions)."""
+    def measure_windows(
+        self, samples: Samples, windows: int, on_progress: Callable[[float], None]
+    ) -> tuple[Floats, Floats]:
+        """Segmentations (windows, frames, slots) of 0 and 1, and embeddings (windows, slots, dimensions).
+
+        Args:
+            on_progress: Called now and then with the share that is done, 0 to 1.
+        """
 
     def cluster(self, segmentations: Floats, embeddings: Floats, speakers: int | None) -> Clusters:
         """pyannote's own clustering over all windows; speakers is their number where it is known."""

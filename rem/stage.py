@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from rem.config import memory_mb
@@ -14,7 +14,6 @@ from rem.core.receipts import Receipt
 from rem.ports import Json, Store
 
 BUDGET_MARGIN_S = 20.0  # enough to store a checkpoint and leave before Lambda kills the process
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage: bytes on macOS, KiB on Linux
 
 
 class Context(Protocol):
@@ -60,8 +59,20 @@ class Stopwatch:
         self._started_s = time.monotonic()
 
     def read(self) -> Receipt:
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT // 2**20
-        return Receipt(self._name, time.monotonic() - self._started_s, memory_mb(), peak_mb)
+        return Receipt(self._name, time.monotonic() - self._started_s, memory_mb(), peak_memory_mb())
+
+
+def peak_memory_mb() -> int:
+    """Highest resident memory of this process so far.
+
+    Linux: VmHWM, because getrusage's figure includes what the parent had before exec. Elsewhere getrusage,
+    which macOS gives in bytes.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20
 
 
 def log_progress(stage: str, recording_id: str, part: int, done_s: float, total_s: float) -> None:

@@ -107,7 +107,7 @@ def test_slices_give_the_turns_of_the_uncut_recording(pipeline, slice_s):
         start = windows.start * diarizer.hop_samples
         end = (windows.stop - 1) * diarizer.hop_samples + diarizer.window_samples
         if windows:
-            measured = diarizer.measure_windows(samples[start:end], len(windows))
+            measured = diarizer.measure_windows(samples[start:end], len(windows), lambda share: None)
             slices.append(Slice.from_bytes(Slice(*measured, ()).to_bytes()))
     clusters = diarizer.cluster(*join_slices(slices), None)
     assert [(turn.start_s, turn.end_s, turn.speaker) for turn in clusters.turns] == expected

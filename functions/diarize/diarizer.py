@@ -10,7 +10,7 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from rem.core.transcript import Turn
 from rem.ports import Samples
 
 Floats = npt.NDArray[np.float32]
+PROGRESS_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,16 @@ def _without_compiler() -> Iterator[None]:
         del sys.modules[name]
 
 
+def _follow_embeddings(on_progress: Callable[[float], None]) -> Callable[..., None]:
+    """A pyannote hook. Nearly all of the time goes into embeddings, so their share is the whole's."""
+
+    def hook(step: str, artifact: object, *, total: int, completed: int) -> None:
+        if completed == total or completed % max(1, total // PROGRESS_STEPS) == 0:
+            on_progress(completed / total)
+
+    return hook
+
+
 class PyannoteDiarizer:
     """A SpeakerDiarization pipeline from a local folder (config.yaml), on the CPU.
 
@@ -94,14 +105,19 @@ class PyannoteDiarizer:
         self.window_samples = round(self._duration_s * SAMPLE_RATE_HZ)
         self.hop_samples = round(self._pipeline._segmentation.step * SAMPLE_RATE_HZ)
 
-    def measure_windows(self, samples: Samples, windows: int) -> tuple[Floats, Floats]:
+    def measure_windows(
+        self, samples: Samples, windows: int, on_progress: Callable[[float], None]
+    ) -> tuple[Floats, Floats]:
         import torch
 
         file = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE_HZ, "uri": "slice"}
         with torch.inference_mode():
             segmentations = self._pipeline.get_segmentations(file)
             embeddings = self._pipeline.get_embeddings(
-                file, segmentations, exclude_overlap=self._pipeline.embedding_exclude_overlap
+                file,
+                segmentations,
+                exclude_overlap=self._pipeline.embedding_exclude_overlap,
+                hook=_follow_embeddings(on_progress),
             )
         if len(segmentations.data) != windows:
             raise AssertionError(

@@ -15,8 +15,9 @@ from rem.config import DiarizeSettings, is_provisioned
 from rem.core.chunks import slice_windows
 from rem.core.jobs import ChunkJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
+from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Diarizer, Json, Store
-from rem.stage import Context, Stopwatch
+from rem.stage import Context, Stopwatch, log_progress
 
 VERSION = 1
 
@@ -40,7 +41,12 @@ def _diarize(job: ChunkJob, store: Store, model: Diarizer) -> Slice:
     start = windows.start * model.hop_samples
     end = (windows.stop - 1) * model.hop_samples + model.window_samples
     samples = prepared.read_samples(store, start, end)
-    segmentations, embeddings = model.measure_windows(samples, len(windows))
+    length_s = (min(end, prepared.samples) - start) / SAMPLE_RATE_HZ
+
+    def report(share: float) -> None:
+        log_progress("diarize", job.recording.recording_id, job.chunk.index, share * length_s, length_s)
+
+    segmentations, embeddings = model.measure_windows(samples, len(windows), report)
     return Slice(segmentations, embeddings, (watch.read(),))
 
 
