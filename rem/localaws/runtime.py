@@ -9,9 +9,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from rem.localaws.sandbox import INIT_S, Invocation, LocalFunction, Report, Sandbox
+from rem.localaws.function import Invocation, LocalFunction, Report
+from rem.localaws.sandbox import INIT_S, Sandbox
 
 IDLE_S = 600.0  # an idle sandbox ends after this; Lambda's is a few minutes as well
 TOO_MANY = (
@@ -19,6 +21,7 @@ TOO_MANY = (
 )
 REFUSALS = {404: "ResourceNotFoundException", 429: "TooManyRequestsException"}  # Lambda's names
 LogListener = Callable[[str, str], None]
+ReportListener = Callable[[Report], None]
 
 
 class LambdaRuntime:
@@ -30,7 +33,9 @@ class LambdaRuntime:
         max_running: Invocations at a time; more wait for their turn, and their time starts when they run.
             None for no limit, which is Lambda's way: there every sandbox has processors of its own.
         log_dir: One FUNCTION.log per function, with START, REPORT and everything the handler writes.
-        on_log: Called with (function, line).
+        on_log: Called with (function, line), from any thread.
+        on_report: Called with the report of each invocation, from any thread.
+        idle_s: An idle sandbox ends after this.
     """
 
     def __init__(
@@ -42,11 +47,13 @@ class LambdaRuntime:
         max_running: int | None = None,
         log_dir: Path | None = None,
         on_log: LogListener | None = None,
+        on_report: ReportListener | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         self.functions = {function.name: function for function in functions}
         self.reports: list[Report] = []
-        self._endpoint_url, self._max_sandboxes = endpoint_url, max_sandboxes
-        self._log_dir, self._on_log = log_dir, on_log
+        self._endpoint_url, self._max_sandboxes, self._idle_s = endpoint_url, max_sandboxes, idle_s
+        self._log_dir, self._on_log, self._on_report = log_dir, on_log, on_report
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self.functions}
         self._busy: dict[str, set[Sandbox]] = {name: set() for name in self.functions}
         self._running = dict.fromkeys(self.functions, 0)
@@ -55,9 +62,14 @@ class LambdaRuntime:
         self._closed = False
         self._changed = threading.Condition()
         self._log_lock = threading.Lock()
+        threading.Thread(target=self._expire, name="sandbox-expiry", daemon=True).start()
 
     def invoke(self, name: str, payload: bytes) -> Invocation:
-        """Run one invocation to its end."""
+        """Run one invocation to its end.
+
+        Raises:
+            RuntimeError: the runtime is closed.
+        """
         function = self.functions.get(name)
         if function is None:
             return Invocation(404, None, b'{"Type":"User","Message":"Function not found"}')
@@ -68,24 +80,10 @@ class LambdaRuntime:
             self._running[name] += 1
         try:
             with self._turns:
-                invocation = self._invoke(function, payload)
+                return self._invoke(function, payload)
         finally:
             with self._changed:
                 self._running[name] -= 1
-        return invocation
-
-    def _invoke(self, function: LocalFunction, payload: bytes) -> Invocation:
-        sandbox, name, request_id = self._take(function), function.name, str(uuid.uuid4())
-        self._log(name, f"START RequestId: {request_id} Version: $LATEST")
-        try:
-            invocation = sandbox.invoke(payload, request_id)
-        finally:
-            self._give_back(sandbox)
-        assert invocation.report is not None
-        self._log(name, f"END RequestId: {request_id}")
-        self._log(name, str(invocation.report))
-        self.reports.append(invocation.report)
-        return invocation
 
     def prewarm(self, names: Iterable[str]) -> None:
         """Start one sandbox of each function in the background, in this order; each may load its models.
@@ -106,6 +104,26 @@ class LambdaRuntime:
             self._changed.notify_all()
         for sandbox in sandboxes:
             sandbox.kill()
+        with self._changed:
+            self._changed.wait_for(lambda: self._starting == 0)  # those that start now end themselves
+
+    def _invoke(self, function: LocalFunction, payload: bytes) -> Invocation:
+        sandbox, name, request_id = self._take(function), function.name, str(uuid.uuid4())
+        first = f"START RequestId: {request_id} Version: $LATEST"
+        self._log(name, first)
+        try:
+            invocation = sandbox.invoke(payload, request_id)
+        finally:
+            self._give_back(sandbox)
+        report = invocation.report
+        assert report is not None
+        last = [f"END RequestId: {request_id}", str(report)]
+        for line in last:
+            self._log(name, line)
+        self.reports.append(report)
+        if self._on_report is not None:
+            self._on_report(report)
+        return replace(invocation, log="\n".join([first, invocation.log, *last]))
 
     def _prewarm_all(self, waiting: queue.SimpleQueue[str]) -> None:
         with contextlib.suppress(queue.Empty):
@@ -118,53 +136,56 @@ class LambdaRuntime:
             if self._closed or known or self._live() >= self._max_sandboxes:
                 return
             self._starting += 1
-        sandbox = self._start(function, provisioned=True)
-        with self._changed:
-            self._starting -= 1
-            self._idle[function.name].append(sandbox)
-            self._changed.notify_all()
-            closed = self._closed
-        if closed:
-            sandbox.kill()
-        else:
-            sandbox.ready.wait(INIT_S)
-
-    def _start(self, function: LocalFunction, *, provisioned: bool) -> Sandbox:
-        return Sandbox(
-            function,
-            endpoint_url=self._endpoint_url,
-            provisioned=provisioned,
-            on_line=lambda line: self._log(function.name, line),
-        )
+        sandbox = self._start(function, self._idle[function.name].append, provisioned=True)
+        sandbox.wait_ready(INIT_S)
 
     def _take(self, function: LocalFunction) -> Sandbox:
+        busy = self._busy[function.name]
         with self._changed:
             while True:
-                if self._closed:
-                    raise RuntimeError("the local Lambda is shut down")
+                self._check_open()
                 if sandbox := self._find_idle(function.name):
-                    self._busy[function.name].add(sandbox)
+                    busy.add(sandbox)
                     return sandbox
                 if self._live() < self._max_sandboxes or self._evict():
                     break
                 self._changed.wait()
             self._starting += 1
+        sandbox = self._start(function, busy.add, provisioned=False)
+        self._check_open()
+        return sandbox
+
+    def _start(
+        self, function: LocalFunction, keep: Callable[[Sandbox], None], *, provisioned: bool
+    ) -> Sandbox:
+        """Start a sandbox that `_starting` counts already, and put it where it belongs."""
+        sandbox = None
         try:
-            sandbox = self._start(function, provisioned=False)
+            sandbox = Sandbox(
+                function,
+                endpoint_url=self._endpoint_url,
+                provisioned=provisioned,
+                on_line=lambda line: self._log(function.name, line),
+            )
         finally:
             with self._changed:
                 self._starting -= 1
-        with self._changed:
-            self._busy[function.name].add(sandbox)
+                if sandbox is not None and self._closed:
+                    sandbox.kill()
+                elif sandbox is not None:
+                    keep(sandbox)
+                self._changed.notify_all()
         return sandbox
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the local Lambda is shut down")
 
     def _find_idle(self, name: str) -> Sandbox | None:
         while self._idle[name]:
             sandbox = self._idle[name].pop()  # the one used last is the warmest
-            if sandbox.is_alive and time.monotonic() - sandbox.idle_since_s < IDLE_S:
-                return sandbox
-            if sandbox.invocations == 0 and sandbox.init_error is not None:
-                return sandbox  # its first invocation reports the init error
+            if sandbox.is_alive or (sandbox.invocations == 0 and sandbox.has_init_error):
+                return sandbox  # an init error is told by the first invocation
             sandbox.kill()
         return None
 
@@ -176,6 +197,16 @@ class LambdaRuntime:
         self._idle[oldest.function.name].remove(oldest)
         oldest.kill()
         return True
+
+    def _expire(self) -> None:
+        with self._changed:
+            while not self._closed:
+                self._changed.wait(timeout=self._idle_s / 10)
+                oldest_s = time.monotonic() - self._idle_s
+                for pool in self._idle.values():
+                    for sandbox in [s for s in pool if s.idle_since_s < oldest_s]:
+                        pool.remove(sandbox)
+                        sandbox.kill()
 
     def _live(self) -> int:
         pools = (*self._idle.values(), *self._busy.values())

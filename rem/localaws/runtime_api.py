@@ -1,54 +1,108 @@
-"""The Runtime API that a sandbox's process talks to: one small server per sandbox.
+"""The Runtime API of one sandbox, on a loopback port of its own as in a microVM.
 
 Source of the protocol: AWS Lambda runtime API, version 2018-06-01.
 """
 
 from __future__ import annotations
 
+import queue
+import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rem.localaws.sandbox import Sandbox
+PREFIX = "/2018-06-01/runtime"
+SHUTDOWN_POLL_S = 1.0  # how late an ended sandbox frees its port; each poll wakes the machine
 
-API = "/2018-06-01/runtime"
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One invocation as the runtime fetches it."""
+
+    request_id: str
+    deadline_ms: int
+    payload: bytes
+
+
+class RuntimeApi:
+    """What one runtime says, for the sandbox around it.
+
+    Attributes:
+        ready: Set when init is over, well or badly; `ready_at_s` (monotonic) says when that was.
+        init_error: The error document, if init failed.
+        answers: (function error or None, body) of each invocation.
+    """
+
+    def __init__(self, function_arn: str) -> None:
+        self.function_arn = function_arn
+        self.ready = threading.Event()
+        self.ready_at_s: float | None = None
+        self.init_error: bytes | None = None
+        self.answers: queue.Queue[tuple[str | None, bytes]] = queue.Queue()
+        self.jobs: queue.Queue[Job | None] = queue.Queue()
+        self._server = _Server(self)
+        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(SHUTDOWN_POLL_S,), daemon=True).start()
+
+    def end_init(self, error: bytes | None = None) -> None:
+        if not self.ready.is_set():
+            self.ready_at_s, self.init_error = time.monotonic(), error
+            self.ready.set()
+
+    def close(self) -> None:
+        """Free the port and let the runtime's long poll go, without waiting for either."""
+        self.jobs.put(None)
+        threading.Thread(target=self._shut_down, daemon=True).start()
+
+    def _shut_down(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, api: RuntimeApi) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = api
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A killed sandbox breaks its connection; that is no error of ours."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """The three calls that a runtime makes: next, response, error."""
+    """The calls that a runtime makes: next, response, error, init error."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: RuntimeApiServer
+    server: _Server
 
     def log_message(self, format: str, *args: object) -> None:
         """Not a log anybody reads."""
 
     def do_GET(self) -> None:
-        sandbox = self.server.sandbox
-        sandbox.ready.set()
-        job = sandbox.inbox.get()
+        api = self.server.api
+        api.end_init()
+        job = api.jobs.get()
         if job is None:
             self.close_connection = True
             return
         headers = {
-            "Lambda-Runtime-Aws-Request-Id": job["request_id"],
-            "Lambda-Runtime-Deadline-Ms": str(job["deadline_ms"]),
-            "Lambda-Runtime-Invoked-Function-Arn": sandbox.function.arn,
+            "Lambda-Runtime-Aws-Request-Id": job.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(job.deadline_ms),
+            "Lambda-Runtime-Invoked-Function-Arn": api.function_arn,
             "Content-Type": "application/json",
         }
-        self._answer(200, job["payload"], headers)
+        self._answer(200, job.payload, headers)
 
     def do_POST(self) -> None:
-        sandbox, body = self.server.sandbox, self._read_body()
-        if self.path == f"{API}/init/error":
-            sandbox.init_error = body
-            sandbox.ready.set()
-        elif self.path.endswith("/response"):
-            sandbox.outbox.put((None, body))
+        api, body = self.server.api, self._read_body()
+        if self.path == f"{PREFIX}/init/error":
+            api.end_init(body)
         else:
-            sandbox.outbox.put(("Unhandled", body))
+            api.answers.put((None if self.path.endswith("/response") else "Unhandled", body))
         self._answer(202, b"", {})
 
     def _read_body(self) -> bytes:
@@ -68,14 +122,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-class RuntimeApiServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.sandbox = sandbox
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A killed sandbox breaks its connection; that is no error of ours."""

@@ -1,4 +1,4 @@
-"""Starts processes that die with the program, however it ends."""
+"""Forks sandboxes so that none outlives the program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class _Spawner:
     """Forks every sandbox from one thread that never ends.
 
     Linux's parent-death signal is bound to the forking *thread*: forked from a request's thread, a sandbox
-    would die with that request; forked from here, it dies with the program, even by kill -9.
+    would die with that request; forked from here, it dies with the program, even by kill -9. What the
+    sandbox itself forked does not: its children live on after a kill -9 (not after any other end).
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class _Spawner:
         answer: queue.Queue[Any] = queue.Queue()
         self._jobs.put((arguments, answer))
         process = answer.get()
-        if isinstance(process, OSError):
+        if isinstance(process, Exception):
             raise process
         assert isinstance(process, subprocess.Popen)
         return process
@@ -37,8 +38,13 @@ class _Spawner:
         while True:
             arguments, answer = self._jobs.get()
             try:
-                answer.put(subprocess.Popen(**arguments))
-            except OSError as error:
+                process = subprocess.Popen(
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, made by the child only
+                    start_new_session=True,
+                    **arguments,
+                )
+                answer.put(process)
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
                 answer.put(error)
 
 
@@ -48,12 +54,13 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def spawn(**arguments: Any) -> subprocess.Popen[bytes]:
+    """Popen in a session of its own, from the thread that never ends."""
     global _spawner  # noqa: PLW0603  # one per process, made when the first sandbox is
     with _spawner_lock:
         _spawner = _spawner or _Spawner()
     return _spawner.spawn(**arguments)
 
 
-def die_with_parent() -> None:
+def _die_with_parent() -> None:
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -24,13 +24,13 @@ def create(sfn, states, start="Do", **more):
     return sfn.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
 
 
-def wait(sfn, arn, limit_s=30):
+def wait(sfn, arn, limit_s=30, pause_s=0.05):
     deadline_s = time.monotonic() + limit_s
     while time.monotonic() < deadline_s:
         execution = sfn.describe_execution(executionArn=arn)
         if execution["status"] != "RUNNING":
             return execution
-        time.sleep(0.05)
+        time.sleep(pause_s)
     raise AssertionError(f"still running after {limit_s} s")
 
 
@@ -192,3 +192,29 @@ def test_input_that_is_too_large_or_no_json_is_refused(sfn):
 
 def test_unknown_function_has_awss_error_name(sfn):
     assert run(sfn, {"Do": task("nobody")})["error"] == "Lambda.ResourceNotFoundException"
+
+
+def test_synchronous_execution_answers_with_its_output(sfn):
+    machine = create(sfn, {"Do": task("echo")})
+    answer = sfn.start_sync_execution(stateMachineArn=machine, input='{"a": 1}')
+    assert answer["status"] == "SUCCEEDED"
+    assert json.loads(answer["output"])["event"] == {"a": 1}
+    assert answer["billingDetails"]["billedDurationInMilliseconds"] % 100 == 0
+
+
+def test_synchronous_execution_that_fails_says_why(sfn):
+    answer = sfn.start_sync_execution(stateMachineArn=create(sfn, {"Do": task("fail")}), input="{}")
+    assert (answer["status"], answer["error"]) == ("FAILED", "BusyError")
+
+
+def test_execution_that_ended_cannot_be_stopped_any_more(sfn):
+    execution = run(sfn, {"Do": {"Type": "Pass", "End": True}})
+    sfn.stop_execution(executionArn=execution["executionArn"])
+    assert sfn.describe_execution(executionArn=execution["executionArn"])["status"] == "SUCCEEDED"
+
+
+def test_succeeded_execution_has_its_output_from_the_first_moment(sfn):
+    machine = create(sfn, {"Do": {"Type": "Pass", "End": True}})
+    for _ in range(20):
+        arn = sfn.start_execution(stateMachineArn=machine, input='{"a":1}')["executionArn"]
+        assert json.loads(wait(sfn, arn, pause_s=0)["output"]) == {"a": 1}

@@ -1,5 +1,7 @@
 """Lambda as AWS describes it: error names, limits, reuse, reports."""
 
+import base64
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.rem.localaws.conftest import function, runtime, wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
@@ -106,6 +110,12 @@ def test_boto3_client_invokes_the_same_functions(aws):
         client.invoke(FunctionName="nobody", Payload=b"{}")
 
 
+def test_boto3_client_gets_the_tail_of_the_log_and_may_qualify_the_name(aws):
+    name = "arn:aws:lambda:us-east-1:123456789012:function:echo:$LATEST"
+    answer = aws.client("lambda").invoke(FunctionName=name, Payload=b"{}", LogType="Tail")
+    assert "REPORT RequestId" in base64.b64decode(answer["LogResult"]).decode()
+
+
 def test_lines_of_a_handler_reach_the_listener_and_the_log(aws, logged):
     invoke(aws, "talk", word="hello")
     assert ("talk", '{"said": "hello"}') in logged
@@ -122,30 +132,91 @@ def test_report_tells_duration_memory_and_processor_time(aws):
     assert report.error_type is None
 
 
-def test_prewarmed_sandbox_is_told_that_it_is_provisioned(collected):
-    from rem.localaws import LocalAws
-    from tests.rem.localaws.conftest import function
+def test_processor_time_of_children_counts(aws):
+    answer, _ = invoke(aws, "delegate", cpu_s=0.3)
+    assert 0.25 <= answer.report.cpu_s < 3
 
-    with LocalAws([function("environment")], max_sandboxes=2) as started:
-        started.runtime.prewarm(["environment"])
-        deadline_s = time.monotonic() + 10
-        while not started.runtime._idle["environment"] and time.monotonic() < deadline_s:
-            time.sleep(0.05)
-        _, seen = invoke(started, "environment", names=["AWS_LAMBDA_INITIALIZATION_TYPE"])
-    assert seen == {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
+
+def test_processor_time_is_told_after_a_timeout_too(aws):
+    answer, _ = invoke(aws, "busy", cpu_s=30)
+    assert answer.report.error_type == "Sandbox.Timedout"
+    assert answer.report.cpu_s > 0
+
+
+def test_long_lines_are_cut_and_unfinished_ones_told(aws, logged):
+    invoke(aws, "mumble")
+    lines = [line for name, line in logged if name == "mumble"]
+    assert "".join(lines[1:-3]) == "x" * 300_000
+    assert max(map(len, lines)) == 262_144
+    assert lines[-3] == "the last word"
+
+
+def test_answer_carries_the_log_of_its_invocation_only(aws):
+    invoke(aws, "talk", word="before")
+    answer, _ = invoke(aws, "talk", word="now")
+    first, said, end, report = answer.log.splitlines()
+    assert (first[:5], said, end[:3]) == ("START", '{"said": "now"}', "END")
+    assert report == str(answer.report)
+
+
+def test_every_report_reaches_the_listener():
+    reports = []
+    with runtime("echo", on_report=reports.append) as started:
+        started.invoke("echo", b"{}")
+    assert reports == started.reports
+    assert reports[0].billed_ms >= reports[0].init_ms > 0
+
+
+def test_prewarmed_sandbox_is_told_that_it_is_provisioned():
+    with runtime("environment") as started:
+        started.prewarm(["environment"])
+        wait_until(lambda: started._idle["environment"])
+        answer = started.invoke("environment", b'{"names": ["AWS_LAMBDA_INITIALIZATION_TYPE"]}')
+    assert json.loads(answer.payload) == {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
+
+
+def test_init_time_is_without_the_wait_for_the_first_invocation():
+    with runtime("echo") as started:
+        started.prewarm(["echo"])
+        wait_until(lambda: started._idle["echo"])
+        sandbox = started._idle["echo"][0]
+        sandbox.wait_ready(10)
+        ready_ms = (time.monotonic() - sandbox._started_s) * 1000
+        time.sleep(1)
+        report = started.invoke("echo", b"{}").report
+    assert 0 < report.init_ms <= ready_ms
+
+
+def test_lines_between_invocations_are_told_at_once():
+    lines = []
+    with runtime(function("handler", "chatty"), on_log=lambda *line: lines.append(line)) as started:
+        started.prewarm(["handler"])
+        wait_until(lambda: ("handler", "loaded") in lines)
+
+
+def test_idle_sandbox_ends_after_a_while():
+    with runtime("echo", idle_s=0.3) as started:
+        pid = json.loads(started.invoke("echo", b"{}").payload)["pid"]
+        wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_more_invocations_than_the_cap_wait_for_their_turn():
-    from rem.localaws import LocalAws
-    from tests.rem.localaws.conftest import function
+    with runtime("sleep", "echo", max_sandboxes=2) as started, ThreadPoolExecutor(5) as pool:
+        answers = pool.map(lambda _: started.invoke("sleep", b'{"seconds": 0.1}'), range(5))
+        assert len({json.loads(answer.payload)["pid"] for answer in answers}) <= 2
+        assert started.invoke("echo", b"{}").status == 200  # takes the place of an idle one
 
-    with (
-        LocalAws([function("sleep"), function("echo")], max_sandboxes=2) as started,
-        ThreadPoolExecutor(5) as pool,
-    ):
-        pids = list(pool.map(lambda _: invoke(started, "sleep", seconds=0.1)[1]["pid"], range(5)))
-        assert len(set(pids)) <= 2
-        assert invoke(started, "echo")[0].status == 200  # takes the place of an idle one
+
+def test_closing_while_sandboxes_start_leaves_no_process():
+    before = set(psutil.Process().children())
+    with runtime("sleep", max_sandboxes=4) as started, ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(started.invoke, "sleep", b'{"seconds": 20}') for _ in range(4)]
+        time.sleep(0.02)
+        started.close()
+        for each in running:
+            with contextlib.suppress(RuntimeError):  # did not start any more
+                assert each.result(timeout=10).function_error == "Unhandled"
+    assert set(psutil.Process().children()) <= before
 
 
 def test_no_process_survives_a_killed_parent(tmp_path):
@@ -174,13 +245,7 @@ def test_no_process_survives_a_killed_parent(tmp_path):
 
 
 def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it():
-    from rem.localaws import LocalAws
-    from tests.rem.localaws.conftest import function
-
-    with (
-        LocalAws([function("sleep")], max_sandboxes=4, max_running=1) as started,
-        ThreadPoolExecutor(3) as pool,
-    ):
-        answers = list(pool.map(lambda _: invoke(started, "sleep", seconds=0.4), range(3)))
-        assert len({body["pid"] for _, body in answers}) == 1
-        assert all(answer.report.duration_ms < 790 for answer, _ in answers)
+    with runtime("sleep", max_sandboxes=4, max_running=1) as started, ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: started.invoke("sleep", b'{"seconds": 0.4}'), range(3)))
+    assert len({json.loads(answer.payload)["pid"] for answer in answers}) == 1
+    assert all(answer.report.duration_ms < 790 for answer in answers)

@@ -1,12 +1,11 @@
-"""S3 to SQS to function, and one local AWS after another."""
+"""S3 to SQS to function."""
 
 import json
 import time
 
 import pytest
 
-from rem.localaws import LocalAws
-from tests.rem.localaws.conftest import function
+from tests.rem.localaws.conftest import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -55,10 +54,13 @@ def test_only_failed_messages_come_back(aws, collected):
     raise AssertionError(counts)
 
 
-def test_nothing_is_left_for_the_next_one(aws):
-    """Last in this file: it resets moto, which the shared instance lives in."""
-    with LocalAws([function("echo")], max_sandboxes=1) as other:
-        other.client("s3").create_bucket(Bucket="first")
-    with LocalAws([function("echo")], max_sandboxes=1) as other:
-        assert other.client("s3").list_buckets()["Buckets"] == []
-        assert other.client("stepfunctions").list_state_machines()["stateMachines"] == []
+def test_message_attributes_have_lambdas_shape(aws, collected):
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="attributes")["QueueUrl"]
+    attribute = {"DataType": "String", "StringValue": "b"}
+    sqs.send_message(QueueUrl=url, MessageBody='{"attributes": true}', MessageAttributes={"a": attribute})
+    aws.map_queue(url, "attributes")
+    path = collected.with_name("attributes")
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"))
+    shape = {"stringValue": "b", "dataType": "String", "stringListValues": [], "binaryListValues": []}
+    assert json.loads(path.read_text()) == {"a": shape}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 
 
@@ -65,3 +67,23 @@ def collect(event, context):
         with open(os.environ["COLLECTED"], "a") as file:
             file.write(json.dumps(record["body"]) + "\n")
     return {"batchItemFailures": failed}
+
+
+def attributes(event, context):
+    with open(os.environ["COLLECTED"], "a") as file:
+        file.write(json.dumps(event["Records"][0]["messageAttributes"]) + "\n")
+    return {}
+
+
+def mumble(event, context):
+    """One line longer than CloudWatch takes, and one without an end."""
+    sys.stdout.write("x" * 300_000 + "\n" + "the last word")
+    sys.stdout.flush()
+    return {}
+
+
+def delegate(event, context):
+    """Let a child work."""
+    work = f"import time\nwhile time.process_time() < {event['cpu_s']}: pass"
+    subprocess.run([sys.executable, "-c", work], check=True)
+    return {}

@@ -1,0 +1,5 @@
+print("loaded", flush=True)
+
+
+def handler(event, context):
+    return {}
