@@ -46,6 +46,17 @@ def load_definition(path: Path = DEFINITION_FILE) -> dict[str, Any]:
     return definition
 
 
-def render_definition(function_arns: Mapping[str, str], path: Path = DEFINITION_FILE) -> str:
-    """Put each function's ARN where the definition says `${stage}`, as Terraform's templatefile does."""
-    return PLACEHOLDER.sub(lambda match: function_arns[match[1]], path.read_text())
+def render_definition(function_arns: Mapping[str, str], at_once: int | None = None) -> str:
+    """Put each function's ARN where the definition says `${stage}`, as Terraform's templatefile does.
+
+    Args:
+        at_once: Lowers every MaxConcurrency to this; a laptop has fewer processors than Lambda.
+    """
+
+    def limit(state: dict[str, Any]) -> dict[str, Any]:
+        if at_once is not None and "MaxConcurrency" in state:
+            state["MaxConcurrency"] = min(at_once, state["MaxConcurrency"])
+        return state
+
+    text = PLACEHOLDER.sub(lambda match: function_arns[match[1]], DEFINITION_FILE.read_text())
+    return json.dumps(json.loads(text, object_hook=limit))

@@ -184,4 +184,4 @@ def open_session(
         on_log=on_log,
     ) as aws:
         aws.runtime.prewarm(WARM_ORDER)
-        yield Session(aws, create_stack(aws, stages))
+        yield Session(aws, create_stack(aws, stages, at_once=running))

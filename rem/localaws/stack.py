@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rem.localaws.function import ACCOUNT, REGION
 from rem.stages import ROOT, StageConfig, render_definition
 
 if TYPE_CHECKING:
     from rem.localaws import LocalAws, LocalFunction
 
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
 BUCKET = "rem-recordings"
 TABLE = "rem-recordings"
 QUEUE = "rem-uploads"
@@ -68,11 +67,14 @@ def build_functions(
     ]
 
 
-def create_stack(aws: LocalAws, stages: Mapping[str, StageConfig], *, poll: bool = True) -> Stack:
+def create_stack(
+    aws: LocalAws, stages: Mapping[str, StageConfig], *, poll: bool = True, at_once: int | None = None
+) -> Stack:
     """Create everything, in the order in which nothing can be missed: notification last.
 
     Args:
         poll: Whether messages on the queue invoke the starter.
+        at_once: Most iterations of a Map at a time; waiting for a processor uses up a state's time.
     """
     s3, sqs = aws.client("s3"), aws.client("sqs")
     s3.create_bucket(Bucket=BUCKET)
@@ -82,7 +84,7 @@ def create_stack(aws: LocalAws, stages: Mapping[str, StageConfig], *, poll: bool
     arns = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" for name in stages}
     aws.client("stepfunctions").create_state_machine(
         name=MACHINE,
-        definition=render_definition(arns),
+        definition=render_definition(arns, at_once),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{MACHINE}",
     )
     if poll:

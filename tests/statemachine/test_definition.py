@@ -29,6 +29,14 @@ def test_definition_is_json_before_and_after_rendering():
     assert function_of(load_definition()["States"]["Prepare"]) == "prepare"
 
 
+def test_a_laptop_runs_fewer_iterations_at_once_and_nothing_else_changes():
+    laptop, cloud = json.loads(render_definition(ARNS, at_once=2)), json.loads(render_definition(ARNS))
+    assert {state["MaxConcurrency"] for _, state in walk_states(laptop) if state["Type"] == "Map"} == {2}
+    for _, state in [*walk_states(laptop), *walk_states(cloud)]:
+        state.pop("MaxConcurrency", None)
+    assert laptop == cloud
+
+
 def test_every_task_has_a_stage_and_every_stage_a_task():
     tasks = {function_of(state) for _, state in walk_states(load_definition())} - {None}
     assert tasks == set(load_stages()) - NOT_A_STATE
