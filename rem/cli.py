@@ -32,7 +32,7 @@ def _root() -> None:
 Files = Annotated[
     list[Path],
     typer.Argument(
-        help="Sound or video files, in any format that PyAV decodes; or folders of them.", metavar="FILE…"
+        help="Sound or video files, in any format that PyAV decodes; or folders of them.", metavar="FILE"
     ),
 ]
 Out = Annotated[
@@ -43,14 +43,15 @@ Whisper = Annotated[
     str,
     typer.Option(
         help="Whisper model: a size (tiny … large-v3, base.en, turbo), a CTranslate2 folder, or 'demo'. "
-        "Fetched once, then kept.",
+        "Fetched once, then kept. Default: base.",
         metavar="MODEL",
     ),
 ]
 Diarization = Annotated[
     str,
     typer.Option(
-        help="pyannote pipeline: a hub name (gated: needs HF_TOKEN once), a folder, or 'demo'.",
+        help="pyannote pipeline: a hub name (gated: needs HF_TOKEN once), a folder, or 'demo'. "
+        "Default: pyannote/speaker-diarization-community-1.",
         metavar="MODEL",
     ),
 ]
