@@ -15,6 +15,7 @@ help: ## Show this help
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "REM needs Python 3.11 to 3.13; call make PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing packages into .venv (2.2 GB on disk, once)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet 'torch==$(TORCH)+cpu' 2>/dev/null \
 		|| $(BIN)/pip install --quiet 'torch==$(TORCH)' 'torchaudio==$(TORCHAUDIO)' --index-url $(TORCH_CPU_INDEX)

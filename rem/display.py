@@ -24,7 +24,7 @@ class Display(AbstractContextManager["Display"]):
     def __init__(self, console: Console, files: int) -> None:
         self._console, self._files = console, files
         self._rows: dict[tuple[str, str], TaskID] = {}
-        self._heard: dict[tuple[str, str, str], tuple[float, float]] = {}
+        self._heard: dict[tuple[str, str, int], tuple[float, float]] = {}
         self._lock = threading.Lock()
         self._progress = Progress(
             SpinnerColumn(finished_text="✓"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,40 +24,8 @@ from rem.stages import load_stages
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
 MEDIA_SUFFIXES = frozenset(
-    [
-        "3gp",
-        "aac",
-        "ac3",
-        "aif",
-        "aiff",
-        "amr",
-        "ape",
-        "au",
-        "avi",
-        "caf",
-        "flac",
-        "flv",
-        "m4a",
-        "m4b",
-        "mka",
-        "mkv",
-        "mov",
-        "mp2",
-        "mp3",
-        "mp4",
-        "mpeg",
-        "mpg",
-        "oga",
-        "ogg",
-        "opus",
-        "ts",
-        "tta",
-        "wav",
-        "webm",
-        "wma",
-        "wmv",
-        "wv",
-    ]
+    "3gp aac ac3 aif aiff amr ape au avi caf flac flv m4a m4b mka mkv mov mp2 mp3 mp4 mpeg mpg oga ogg opus "
+    "ts tta wav webm wma wmv wv".split()
 )
 BAD_INPUT = "FAILED"
 
@@ -128,12 +97,11 @@ def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json:
         prepare_folder(out)
         display = Display(console, len(files))
         with display, open_session(settings, display.on_log) as session:
-            outcomes += _run_all(session, files, display)
-    written = {id(outcome): write_documents(outcome, out, outcomes) for outcome in outcomes}
+            outcomes += _run_all(session, files, out, display)
     if as_json:
-        print(json.dumps({"recordings": [_to_json(o, written[id(o)]) for o in outcomes]}, ensure_ascii=False))
+        print(json.dumps({"recordings": [_to_json(outcome) for outcome in outcomes]}, ensure_ascii=False))
     else:
-        _report(outcomes, written, options)
+        _report(outcomes, options)
     return outcomes
 
 
@@ -152,12 +120,18 @@ def prepare_folder(out: Path) -> None:
         raise InputError(f"nothing can be written to {out}: {error.strerror}") from error
 
 
-def _run_all(session: Session, files: Sequence[Path], display: Display) -> list[Outcome]:
+def _run_all(session: Session, files: Sequence[Path], out: Path, display: Display) -> list[Outcome]:
+    """Write each recording's documents as soon as it is done: an interrupt loses only what still runs."""
+    stems = Counter(path.stem for path in files)
+
     def run_one(path: Path) -> Outcome:
         try:
             outcome = session.follow(session.upload(path), display.show)
+            outcome.files = write_documents(outcome, out, is_only=stems[path.stem] == 1)
         except InputError as error:
             outcome = _refuse(path, str(error))
+        except OSError as error:  # the disk is full, or the upload started nothing
+            outcome = Outcome(path, "FAILED", error=type(error).__name__, message=str(error))
         display.finish(outcome)
         return outcome
 
@@ -170,19 +144,16 @@ def _run_all(session: Session, files: Sequence[Path], display: Display) -> list[
             raise
 
 
-def write_documents(outcome: Outcome, out: Path, all_outcomes: Iterable[Outcome]) -> dict[str, Path]:
-    """Write FILE.json and its siblings; files of one name get their recording id instead."""
-    if not outcome.documents:
-        return {}
-    namesakes = [o for o in all_outcomes if o.path.stem == outcome.path.stem and o.documents]
-    stem = outcome.path.stem if len(namesakes) == 1 else outcome.recording_id
+def write_documents(outcome: Outcome, out: Path, *, is_only: bool) -> dict[str, Path]:
+    """Write FILE.json and its siblings; where several files have one name, their recording id instead."""
+    stem = outcome.path.stem if is_only else outcome.recording_id
     written = {extension: out / f"{stem}.{extension}" for extension in outcome.documents}
     for extension, path in written.items():
         path.write_bytes(outcome.documents[extension])
     return written
 
 
-def _to_json(outcome: Outcome, written: Mapping[str, Path]) -> dict[str, Any]:
+def _to_json(outcome: Outcome) -> dict[str, Any]:
     common = {"file": str(outcome.path), "status": outcome.status}
     if outcome.status != "SUCCEEDED":
         return {**common, "error": outcome.error, "message": outcome.message}
@@ -191,22 +162,19 @@ def _to_json(outcome: Outcome, written: Mapping[str, Path]) -> dict[str, Any]:
         "recordingId": outcome.recording_id,
         "execution": outcome.execution_arn,
         "wallSeconds": round(outcome.wall_s, 2),
-        "files": {extension: str(path) for extension, path in written.items()},
+        "files": {extension: str(path) for extension, path in outcome.files.items()},
         "transcript": json.loads(outcome.documents["json"]),
     }
 
 
-def _report(
-    outcomes: Sequence[Outcome], written: Mapping[int, Mapping[str, Path]], options: RunOptions
-) -> None:
+def _report(outcomes: Sequence[Outcome], options: RunOptions) -> None:
     console = Console(highlight=False, soft_wrap=True)
     done = [outcome for outcome in outcomes if outcome.documents]
     if len(outcomes) == 1 and done:
         _print_transcript(console, done[0])
     for outcome in done:
-        paths = written[id(outcome)]
-        others = ", ".join(f".{extension}" for extension in paths if extension != "md")
-        console.print(f"{escape(str(paths['md']))} ({others} beside it)")
+        others = ", ".join(f".{extension}" for extension in outcome.files if extension != "md")
+        console.print(f"{escape(str(outcome.files['md']))} ({others} beside it)")
     if options.uses_demo_models:
         console.print("Demo models: trained on synthetic voices, useless on real speech.", style="dim")
     errors = Console(stderr=True, highlight=False, soft_wrap=True)

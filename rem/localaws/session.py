@@ -46,7 +46,7 @@ class Outcome:
     Attributes:
         status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED, as Step Functions says it.
         error: The error's name; `message` is the sentence for a person.
-        documents: Content by format (json, srt, vtt, txt, md) where it succeeded.
+        documents: Content by format (json, srt, vtt, txt, md) where it succeeded; `files` is where it lies.
     """
 
     path: Path
@@ -57,6 +57,7 @@ class Outcome:
     message: str = ""
     states: Mapping[str, StateProgress] = field(default_factory=dict)
     documents: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
     wall_s: float = 0.0
 
     @property

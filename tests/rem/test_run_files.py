@@ -33,8 +33,12 @@ def done(path, recording_id):
 
 def test_namesakes_do_not_overwrite_each_other(tmp_path):
     outcomes = [done(tmp_path / "x" / "a.wav", "a-1"), done(tmp_path / "y" / "a.wav", "a-2")]
-    names = [write_documents(outcome, tmp_path, outcomes)["json"].name for outcome in outcomes]
+    names = [write_documents(outcome, tmp_path, is_only=False)["json"].name for outcome in outcomes]
     assert names == ["a-1.json", "a-2.json"]
+
+
+def test_a_file_of_its_own_name_keeps_it(tmp_path):
+    assert write_documents(done(tmp_path / "a.wav", "a-1"), tmp_path, is_only=True)["srt"].name == "a.srt"
 
 
 def test_recording_id_is_readable_and_valid(tmp_path):
