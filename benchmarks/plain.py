@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import time
 import warnings
 from pathlib import Path
 
+from functions.diarize import torchaudio_shim
 from rem.models import DEMO_DIR
 
 
@@ -36,11 +38,14 @@ def main(
     )
     words = [word for segment in segments for word in segment.words or []]
     marks.append(("transcribe", time.monotonic()))
-    from functions.diarize.diarizer import PyannoteDiarizer
-
-    pipeline = PyannoteDiarizer(diarization, threads=1)._pipeline
-    marks.append(("load_pyannote", time.monotonic()))
+    os.environ |= {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1"}
+    torchaudio_shim.install()
     import torch
+    from pyannote.audio import Pipeline
+
+    torch.set_num_threads(1)
+    pipeline = Pipeline.from_pretrained(diarization)
+    marks.append(("load_pyannote", time.monotonic()))
 
     output = pipeline({"waveform": torch.from_numpy(samples)[None], "sample_rate": 16_000, "uri": "plain"})
     turns = list(output.exclusive_speaker_diarization.itertracks(yield_label=True))

@@ -79,7 +79,6 @@ class LocalAws:
         self._max_sandboxes, self._max_running = max_sandboxes, max_running
         self._log_dir, self._on_log, self._on_report = log_dir, on_log, on_report
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
         self.endpoint_url = ""
         self.runtime: LambdaRuntime
 
@@ -112,9 +111,8 @@ class LocalAws:
             on_report=self._on_report,
         )
         os.environ["MOTO_PORT"] = str(port)  # moto's engine calls its own services by this port
-        self._start_thread(lambda: self._server.serve_forever(poll_interval=0.05))
-        self._opening = threading.Thread(target=self._open, daemon=True)
-        self._opening.start()
+        self._serving = self._start_thread(lambda: self._server.serve_forever(poll_interval=0.05))
+        self._opening = self._start_thread(self._open)
         return self
 
     def _open(self) -> None:
@@ -144,8 +142,7 @@ class LocalAws:
             engine.uninstall(self.runtime)
         self._server.shutdown()
         self._server.server_close()
-        for thread in self._threads:
-            thread.join(timeout=2 * LONG_POLL_S + 1)
+        self._serving.join()  # pollers end by themselves when their long poll comes back
 
     def client(self, service: str) -> Any:
         """A boto3 client of this server: no retries, so that an error shows at once."""
@@ -175,10 +172,11 @@ class LocalAws:
         ]
         self._start_thread(lambda: self._poll(sqs, queue_url, arn, function, batch))
 
-    def _start_thread(self, target: Callable[[], None]) -> None:
+    @staticmethod
+    def _start_thread(target: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=target, daemon=True)
         thread.start()
-        self._threads.append(thread)
+        return thread
 
     def _poll(self, sqs: Any, queue_url: str, queue_arn: str, function: str, batch: int) -> None:
         while not self._stopping.is_set():

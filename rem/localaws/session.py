@@ -24,10 +24,10 @@ from rem.stages import load_stages
 
 USER, DEVICE = "me", "cli"
 STARTED_AT = "started-at"
-POLL_S = 0.15
+POLL_S = 0.2
 LOST_S = 60.0  # an upload that started no execution by then is lost, which is a bug
-# Pipeline order: what a recording needs first is started first.
-WARM_ORDER = ("start", "prepare", "diarize", "transcribe", "cluster", "assemble", "enrich", "publish")
+# Diarize first, its import is the longest wait; then pipeline order, with the other long import last.
+WARM_ORDER = ("diarize", "start", "prepare", "transcribe", "assemble", "enrich", "publish", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
