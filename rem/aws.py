@@ -135,6 +135,27 @@ class DynamoCatalog:
             raise
         return True
 
+    def read(self, user_id: str, recording_id: str) -> Json | None:
+        key = {"userId": {"S": user_id}, "recordingId": {"S": recording_id}}
+        item = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else {name: _from_attribute(value) for name, value in item.items()}
+
+
+def _from_attribute(attribute: Any) -> Any:
+    """A DynamoDB attribute as a JSON value; the counterpart of `_to_attribute`."""
+    [(kind, value)] = attribute.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return float(value) if set(value) & set(".eE") else int(value)
+        case "L":
+            return [_from_attribute(item) for item in value]
+        case "M":
+            return {name: _from_attribute(item) for name, item in value.items()}
+        case _:
+            return value
+
 
 def _to_attribute(value: Any) -> Any:
     """A JSON value as a DynamoDB attribute; DynamoDB knows no floats, only decimal numbers."""

@@ -48,6 +48,9 @@ class Catalog(Protocol):
     def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
         """Move the record forward and set fields; False where it is further on already."""
 
+    def read(self, user_id: str, recording_id: str) -> Json | None:
+        """The record as it is now, numbers as int or float; None where there is none."""
+
 
 class Transcriber(Protocol):
     """Speech to words."""

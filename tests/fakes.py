@@ -60,6 +60,9 @@ class FakeCatalog:
         record |= {"status": status, "rank": status.rank, "startedAt": recording.started_at, **fields}
         return True
 
+    def read(self, user_id: str, recording_id: str) -> Json | None:
+        return self.records.get(recording_id)
+
 
 @dataclass
 class FakeTranscriber:

@@ -1,5 +1,7 @@
 """The adapters against moto: what S3 and DynamoDB really answer."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,13 @@ def test_an_error_can_be_overcome_by_a_redrive(catalog):
     assert catalog.advance(recording, Status.ERROR, {"error": {"stage": "prepare"}})
     assert catalog.advance(recording, Status.TRANSCRIBING, {})
     assert catalog.advance(recording, Status.COMPLETE, {})
+
+
+def test_a_record_is_read_back_as_it_was_written(catalog):
+    recording = dataclasses.replace(RECORDING, recording_id="read-back")
+    fields = {"durationSeconds": 61.5, "speakerCount": 2, "names": {"SPEAKER_00": "Ada"}, "tags": ["a", None]}
+    catalog.advance(recording, Status.TRANSCRIBED, fields)
+    read = catalog.read("me", "read-back")
+    assert {name: read[name] for name in fields} == fields
+    assert read["status"] == "TRANSCRIBED"
+    assert catalog.read("me", "nobody") is None
