@@ -19,14 +19,11 @@ from rem.core.errors import InputError
 from rem.core.transcript import Transcript
 from rem.display import Display, describe
 from rem.localaws.session import Outcome, Session, open_session
+from rem.media import find_media
 from rem.models import DEMO, resolve_diarization, resolve_whisper
 from rem.stages import load_stages
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
-MEDIA_SUFFIXES = frozenset(
-    "3gp aac ac3 aif aiff amr ape au avi caf flac flv m4a m4b mka mkv mov mp2 mp3 mp4 mpeg mpg oga ogg opus "
-    "ts tta wav webm wma wmv wv".split()
-)
 BAD_INPUT = "FAILED"
 
 
@@ -65,7 +62,7 @@ def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Outcome]]:
     bad: list[Outcome] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and _is_media(p))
+            inside = find_media(path)
             found |= dict.fromkeys(inside)
             if not inside:
                 bad.append(_refuse(path, "the folder holds no sound or video files"))
@@ -74,10 +71,6 @@ def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Outcome]]:
         else:
             bad.append(_refuse(path, "there is no such file"))
     return list(found), bad
-
-
-def _is_media(path: Path) -> bool:
-    return path.suffix.lower().lstrip(".") in MEDIA_SUFFIXES and not path.name.startswith(".")
 
 
 def _refuse(path: Path, message: str) -> Outcome:
