@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from rem.ports import Head, Json
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 CLIENT = Config(retries={"max_attempts": 4, "mode": "standard"}, s3={"addressing_style": "path"})
@@ -30,6 +32,9 @@ THROTTLES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
 }
+FINISHED = (Status.COMPLETE, Status.ERROR)
+OPEN_INDEX = "OpenIndex"  # sparse: only records that carry `open` are in it, see docs/adr/0017
+HISTORY_PAGE = 200
 
 
 @functools.cache
@@ -45,6 +50,16 @@ def dynamodb_client() -> DynamoDBClient:
 @functools.cache
 def sfn_client() -> SFNClient:
     return boto3.client("stepfunctions", config=CLIENT)
+
+
+@functools.cache
+def sqs_client() -> SQSClient:
+    return boto3.client("sqs", config=CLIENT)
+
+
+@functools.cache
+def sns_client() -> Any:
+    return boto3.client("sns", config=CLIENT)
 
 
 def _raise_if_busy(error: ClientError, what: str) -> None:
@@ -106,26 +121,73 @@ class DynamoCatalog:
         self._client = client or dynamodb_client()
 
     def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
-        """One conditional update: `statusRank` only grows, so events may arrive late or twice."""
+        """One conditional update: `statusRank` only grows, so events may arrive late or twice.
+
+        An unfinished record is in OPEN_INDEX, and work that goes on clears an earlier error.
+        """
         values = {
-            "deviceId": recording.device_id,
-            "startedAt": recording.started_at,
-            "key": recording.key,
+            **_identify(recording),
             "status": status.value,
             "statusRank": status.rank,
             **fields,
+            **({} if status is Status.ERROR else {"error": None}),
         }
-        names = {f"#{i}": name for i, name in enumerate(values)}
+        return self._update(
+            recording,
+            values,
+            "attribute_not_exists(statusRank) OR statusRank <= :rank",
+            {":rank": {"N": str(status.rank)}},
+        )
+
+    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
+        """Every write changes `updatedAt`, so it tells whether the record is still as it was seen."""
+        if seen is None or "updatedAt" not in seen:
+            return self._update(
+                recording, {**_identify(recording), **fields}, "attribute_not_exists(updatedAt)"
+            )
+        return self._update(recording, fields, "updatedAt = :seen", {":seen": {"S": seen["updatedAt"]}})
+
+    def read_open(self, before: str, limit: int) -> list[Json]:
+        answer = self._client.query(
+            TableName=self.table,
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :open AND updatedAt < :before",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":open": {"S": "yes"}, ":before": {"S": before}},
+            Limit=limit,
+        )
+        return [_from_item(item) for item in answer["Items"]]
+
+    def _update(
+        self,
+        recording: Recording,
+        fields: Mapping[str, Any],
+        condition: str,
+        condition_values: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Set fields (None removes one) where the condition holds; keep `updatedAt` and `open` true."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        fields = {**fields, "updatedAt": now}
+        if "status" in fields:
+            fields["open"] = None if fields["status"] in FINISHED else "yes"
+        names = {f"#{i}": name for i, name in enumerate(fields)}
+        kept = {f":{short[1:]}": fields[name] for short, name in names.items() if fields[name] is not None}
+        removed = [short for short, name in names.items() if fields[name] is None]
+        expression = "SET " + ", ".join(f"#{value[1:]}={value}" for value in kept)
+        expression += ", createdAt=if_not_exists(createdAt, :now)"
+        if removed:
+            expression += " REMOVE " + ", ".join(removed)
         try:
             self._client.update_item(
                 TableName=self.table,
                 Key={"userId": {"S": recording.user_id}, "recordingId": {"S": recording.recording_id}},
-                UpdateExpression="SET " + ", ".join(f"{short}=:{short[1:]}" for short in names),
-                ConditionExpression="attribute_not_exists(statusRank) OR statusRank <= :rank",
+                UpdateExpression=expression,
+                ConditionExpression=condition,
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues={
-                    **{f":{i}": _to_attribute(value) for i, value in enumerate(values.values())},
-                    ":rank": {"N": str(status.rank)},
+                    **{name: _to_attribute(value) for name, value in kept.items()},
+                    ":now": {"S": now},
+                    **(condition_values or {}),
                 },
             )
         except ClientError as error:
@@ -138,7 +200,15 @@ class DynamoCatalog:
     def read(self, user_id: str, recording_id: str) -> Json | None:
         key = {"userId": {"S": user_id}, "recordingId": {"S": recording_id}}
         item = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
-        return None if item is None else {name: _from_attribute(value) for name, value in item.items()}
+        return None if item is None else _from_item(item)
+
+
+def _identify(recording: Recording) -> Json:
+    return {"deviceId": recording.device_id, "startedAt": recording.started_at, "key": recording.key}
+
+
+def _from_item(item: Mapping[str, Any]) -> Json:
+    return {name: _from_attribute(value) for name, value in item.items()}
 
 
 def _from_attribute(attribute: Any) -> Any:
@@ -189,3 +259,42 @@ def start_execution(
         _raise_if_busy(error, f"starting {name}")
         raise
     return True
+
+
+class Executions:
+    """rem.ports.Executions on one state machine."""
+
+    def __init__(self, machine_arn: str, client: SFNClient | None = None) -> None:
+        self._prefix = machine_arn.replace(":stateMachine:", ":execution:")
+        self._client = client or sfn_client()
+
+    def build_arn(self, name: str) -> str:
+        return f"{self._prefix}:{name}"
+
+    def describe(self, execution_arn: str) -> Json | None:
+        try:
+            return dict(self._client.describe_execution(executionArn=execution_arn))
+        except self._client.exceptions.ExecutionDoesNotExist:
+            return None
+        except ClientError as error:
+            _raise_if_busy(error, f"describing {execution_arn}")
+            raise
+
+    def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=execution_arn,
+            reverseOrder=True,
+            includeExecutionData=False,
+            PaginationConfig={"PageSize": HISTORY_PAGE},
+        )
+        for page in pages:
+            yield from (dict(event) for event in page["events"])
+
+
+def send_message(queue_url: str, body: Mapping[str, Any], client: SQSClient | None = None) -> None:
+    (client or sqs_client()).send_message(QueueUrl=queue_url, MessageBody=json.dumps(body, sort_keys=True))
+
+
+def publish_notice(topic_arn: str, subject: str, text: str, client: Any = None) -> None:
+    """Tell the subscribers of a topic. SNS takes at most 100 characters of one line as subject."""
+    (client or sns_client()).publish(TopicArn=topic_arn, Subject=subject[:100], Message=text)

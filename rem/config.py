@@ -56,6 +56,18 @@ class StartSettings(Settings):
     state_machine_arn: str
 
 
+class StatusSettings(StartSettings):
+    topic_arn: OptionalText = None
+
+
+class SweepSettings(StatusSettings):
+    queue_url: str
+    stale_after_s: float = Field(gt=0)
+    lost_upload_after_s: float = Field(gt=0)
+    records_per_sweep: int = Field(ge=1)
+    describes_per_s: float = Field(gt=0)
+
+
 class PrepareSettings(Settings):
     vad_threshold: float = Field(gt=0, lt=1)
     vad_min_speech_ms: int = Field(ge=0)

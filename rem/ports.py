@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +50,23 @@ class Catalog(Protocol):
 
     def read(self, user_id: str, recording_id: str) -> Json | None:
         """The record as it is now, numbers as int or float; None where there is none."""
+
+    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
+        """Set fields (None removes one) of a record that is still as it was seen; False where it changed."""
+
+    def read_open(self, before: str, limit: int) -> list[Json]:
+        """Unfinished records that were not touched since `before` (ISO 8601 UTC), the oldest first."""
+
+
+class Executions(Protocol):
+    """The executions of one state machine."""
+
+    def build_arn(self, name: str) -> str: ...
+    def describe(self, execution_arn: str) -> Json | None:
+        """DescribeExecution's answer; None where there is no such execution."""
+
+    def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
+        """The history without inputs and outputs, newest event first, read page by page."""
 
 
 class Transcriber(Protocol):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,56 @@ class FakeStore:
 
 @dataclass
 class FakeCatalog:
+    """Its clock shows a second more at each write."""
+
     records: dict[str, Json] = field(default_factory=dict)
+    clock_s: int = 0
 
     def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
-        record = self.records.setdefault(recording.recording_id, {"rank": 0})
-        if record["rank"] > status.rank:
+        record = self.records.get(recording.recording_id, {})
+        if record.get("statusRank", 0) > status.rank:
             return False
-        record |= {"status": status, "rank": status.rank, "startedAt": recording.started_at, **fields}
-        return True
+        cleared = {} if status is Status.ERROR else {"error": None}
+        return self._set(recording, {"status": status, "statusRank": status.rank, **fields, **cleared})
 
     def read(self, user_id: str, recording_id: str) -> Json | None:
-        return self.records.get(recording_id)
+        record = self.records.get(recording_id)
+        return None if record is None else dict(record)
+
+    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
+        if self.records.get(recording.recording_id) != seen:
+            return False
+        return self._set(recording, fields)
+
+    def read_open(self, before: str, limit: int) -> list[Json]:
+        unfinished = [r for r in self.records.values() if r["status"] not in (Status.COMPLETE, Status.ERROR)]
+        overdue = [dict(record) for record in unfinished if record["updatedAt"] < before]
+        return sorted(overdue, key=lambda record: record["updatedAt"])[:limit]
+
+    def _set(self, recording: Recording, fields: Mapping[str, Any]) -> bool:
+        self.clock_s += 1
+        now = datetime.fromtimestamp(self.clock_s, UTC).isoformat(timespec="microseconds")
+        old = self.records.get(recording.recording_id, {**recording.to_event(), "createdAt": now})
+        new = {**old, "startedAt": recording.started_at, **fields, "updatedAt": now}
+        self.records[recording.recording_id] = {k: v for k, v in new.items() if v is not None}
+        return True
+
+
+@dataclass
+class FakeExecutions:
+    """Executions by ARN, as DescribeExecution and GetExecutionHistory show them."""
+
+    executions: dict[str, Json] = field(default_factory=dict)
+    histories: dict[str, Sequence[Json]] = field(default_factory=dict)
+
+    def build_arn(self, name: str) -> str:
+        return f"arn:aws:states:us-east-1:123456789012:execution:rem-recording:{name}"
+
+    def describe(self, execution_arn: str) -> Json | None:
+        return self.executions.get(execution_arn)
+
+    def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
+        return iter(self.histories.get(execution_arn, [])[::-1])
 
 
 @dataclass

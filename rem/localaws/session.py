@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rem.core.errors import InputError
+from rem.core.history import parse_cause
 from rem.core.keys import DOCUMENT_FORMATS, execution_name, transcript_key
 from rem.core.recordings import Recording, raw_key
 from rem.localaws import LocalAws
@@ -153,15 +153,6 @@ def build_recording_id(path: Path, digest: str) -> str:
     """A readable, valid id that tells files of one name apart."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:60]
     return f"{stem or 'recording'}-{digest[:8]}"
-
-
-def parse_cause(cause: str) -> str:
-    """The sentence inside a Lambda error's cause; other causes are sentences already."""
-    try:
-        document = json.loads(cause)
-    except json.JSONDecodeError:
-        return cause
-    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause
 
 
 @contextmanager

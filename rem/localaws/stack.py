@@ -20,6 +20,9 @@ TABLE = "rem-recordings"
 QUEUE = "rem-uploads"
 MACHINE = "rem-recording"
 MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
+QUEUE_URL = (
+    f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{QUEUE}"  # its path counts, the host is the endpoint's
+)
 STARTER = "start"
 RECEIVES_BEFORE_DLQ = 5
 # Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
@@ -52,7 +55,13 @@ def build_functions(
     """
     from rem.localaws import LocalFunction
 
-    shared = {**QUIET, "REM_BUCKET": BUCKET, "REM_TABLE": TABLE, "REM_STATE_MACHINE_ARN": MACHINE_ARN}
+    shared = {
+        **QUIET,
+        "REM_BUCKET": BUCKET,
+        "REM_TABLE": TABLE,
+        "REM_STATE_MACHINE_ARN": MACHINE_ARN,
+        "REM_QUEUE_URL": QUEUE_URL,
+    }
     return [
         LocalFunction(
             name=name,
@@ -96,7 +105,7 @@ def create_stack(
 
 
 def _create_table(aws: LocalAws) -> None:
-    names = ("userId", "recordingId", "deviceId", "startedAt")
+    names = ("userId", "recordingId", "deviceId", "startedAt", "open", "updatedAt")
     aws.client("dynamodb").create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -113,7 +122,15 @@ def _create_table(aws: LocalAws) -> None:
                     {"AttributeName": "startedAt", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "OpenIndex",  # sparse: a finished record carries no `open`
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "updatedAt", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            },
         ],
     )
 

@@ -325,7 +325,7 @@ class TestSettings:
     def test_every_setting_of_stages_yaml_is_read_by_a_settings_class(self):
         known = {name for cls in _settings_classes() for name in cls.model_fields}
         written = {name for stage in load_stages().values() for name in stage.settings}
-        assert known - {"bucket", "table", "state_machine_arn"} == written
+        assert known - {"bucket", "table", "state_machine_arn", "queue_url", "topic_arn"} == written
 
 
 def _settings_classes():

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from rem.audio import WAV_HEADER_BYTES
-from rem.aws import DynamoCatalog, S3Store
+from rem.aws import DynamoCatalog, Executions, S3Store
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
 from rem.localaws import LocalAws
 from rem.localaws.stack import BUCKET, TABLE, create_stack
 from rem.stages import load_stages
 from tests.functions.sounds import tone, write_wav
+from tests.rem.localaws.conftest import wait_until
 
 pytestmark = pytest.mark.slow
 RECORDING = Recording("r1", "me", "dev", "2026-11-24T09:00:00+00:00", BUCKET, "raw/me/dev/2026/11/24/r1.wav")
@@ -101,3 +102,49 @@ def test_a_record_is_read_back_as_it_was_written(catalog):
     assert {name: read[name] for name in fields} == fields
     assert read["status"] == "TRANSCRIBED"
     assert catalog.read("me", "nobody") is None
+
+
+def test_only_unfinished_records_are_open(catalog):
+    done = dataclasses.replace(RECORDING, recording_id="done", user_id="open-test")
+    failed = dataclasses.replace(done, recording_id="failed")
+    waiting = dataclasses.replace(done, recording_id="waiting")
+    for recording in (done, failed, waiting):
+        catalog.advance(recording, Status.UPLOADED, {})
+    catalog.advance(done, Status.COMPLETE, {})
+    catalog.advance(failed, Status.ERROR, {"error": {"stage": "prepare"}})
+
+    def read(before="9999"):
+        return [r["recordingId"] for r in catalog.read_open(before, 100) if r["userId"] == "open-test"]
+
+    assert read() == ["waiting"]
+    assert read(catalog.read("open-test", "waiting")["updatedAt"]) == []
+    catalog.advance(failed, Status.TRANSCRIBING, {})
+    assert read() == ["waiting", "failed"]
+    assert "error" not in catalog.read("open-test", "failed")
+
+
+def test_record_is_replaced_only_as_it_was_seen(catalog):
+    recording = dataclasses.replace(RECORDING, recording_id="seen")
+    assert catalog.replace(recording, None, {"status": "ERROR", "error": {"stage": "prepare"}})
+    assert not catalog.replace(recording, None, {"status": "COMPLETE"})
+    seen = catalog.read("me", "seen")
+    assert catalog.replace(recording, seen, {"status": "TRANSCRIBING", "error": None})
+    assert not catalog.replace(recording, seen, {"status": "COMPLETE"})
+    record = catalog.read("me", "seen")
+    assert record["status"] == "TRANSCRIBING"
+    assert "error" not in record
+    assert record["createdAt"] == seen["createdAt"]
+
+
+def test_executions_are_described_and_read_newest_first(stack):
+    sfn = stack.client("stepfunctions")
+    definition = '{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E", "Cause": "C"}}}'
+    role = "arn:aws:iam::123456789012:role/x"
+    machine = sfn.create_state_machine(name="fails", definition=definition, roleArn=role)["stateMachineArn"]
+    executions = Executions(machine, sfn)
+    arn = executions.build_arn("one")
+    assert executions.describe(arn) is None
+    sfn.start_execution(stateMachineArn=machine, name="one", input="{}")
+    wait_until(lambda: executions.describe(arn)["status"] == "FAILED")
+    ids = [event["id"] for event in executions.read_newest_events(arn)]
+    assert ids == sorted(ids, reverse=True)

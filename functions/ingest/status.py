@@ -1,0 +1,84 @@
+"""Status: how an execution stands becomes the recording's status; a failure gets a sentence for its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rem.aws import DynamoCatalog, Executions, S3Store, publish_notice
+from rem.config import StatusSettings
+from rem.core.doctor import Case, diagnose
+from rem.core.errors import BusyError, InputError
+from rem.core.executions import UNSUCCESSFUL, Change, apply_change
+from rem.core.history import find_failure
+from rem.ports import Catalog, Json, Store
+from rem.ports import Executions as ExecutionsPort
+
+TRIES = 5  # a record that changes under every one of them is left to EventBridge's own retry
+Notify = Callable[[str, str], None]  # subject, text
+
+
+def settle(
+    change: Change, *, store: Store, catalog: Catalog, executions: ExecutionsPort, notify: Notify
+) -> bool:
+    """Bring the record in line with its execution; False where it knows better or the recording is deleted.
+
+    Raises:
+        BusyError: somebody else changed the record each time.
+    """
+    recording, error = change.recording, None
+    for _ in range(TRIES):
+        record = catalog.read(recording.user_id, recording.recording_id)
+        is_deleted = record is None and not store.exists(recording.key)
+        if is_deleted or apply_change(record, change, error) is None:
+            return False
+        if error is None and change.status in UNSUCCESSFUL:
+            error = _explain(change, executions)
+        fields = apply_change(record, change, error)
+        if fields is not None and catalog.replace(recording, record, fields):
+            if error is not None:
+                notify(*_write_notice(change, error))
+            return True
+    raise BusyError(f"the record of {recording.recording_id} was changed {TRIES} times meanwhile")
+
+
+def _write_notice(change: Change, error: Json) -> tuple[str, str]:
+    name = change.execution_arn.rsplit(":", 1)[-1]
+    subject = f"REM: {change.recording.recording_id} failed in {error['stage'] or 'no stage'}"
+    return subject, f"{error['message']}\n\nWhat to do: rem doctor {name}\n\n{change.execution_arn}\n"
+
+
+def _explain(change: Change, executions: ExecutionsPort) -> Json:
+    """What the record says of a failure: {stage, error, message, redrivable}."""
+    failure = find_failure(change.status, executions.read_newest_events(change.execution_arn))
+    case = Case(change.execution_arn.rsplit(":", 1)[-1], failure, is_redrivable=change.is_redrivable)
+    return {
+        "stage": failure.state.lower(),
+        "error": failure.error or change.status,
+        "message": diagnose(case).sentence,
+        "redrivable": change.is_redrivable,
+    }
+
+
+def build_notify(topic_arn: str | None) -> Notify:
+    """Publish to the topic, or nothing where there is none."""
+    if topic_arn is None:
+        return lambda _subject, _text: None
+    return lambda subject, text: publish_notice(topic_arn, subject, text)
+
+
+def handler(event: Mapping[str, Any], context: Any) -> Json:
+    """One EventBridge event. An execution that somebody started by hand on something else is not ours."""
+    try:
+        change = Change.from_event(event)
+    except InputError as error:
+        return {"settled": False, "reason": str(error)}
+    settings = StatusSettings.from_env()
+    settled = settle(
+        change,
+        store=S3Store(settings.bucket),
+        catalog=DynamoCatalog(settings.table),
+        executions=Executions(settings.state_machine_arn),
+        notify=build_notify(settings.topic_arn),
+    )
+    return {"settled": settled, "recordingId": change.recording.recording_id, "status": change.status}

@@ -1,0 +1,113 @@
+"""Sweep: finds the recordings that no event moved on, and does what the event would have done."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from functions.ingest.status import Notify, build_notify, settle
+from rem.aws import DynamoCatalog, Executions, S3Store, send_message
+from rem.config import SweepSettings
+from rem.core.executions import RUNNING, Change
+from rem.core.jobs import Status
+from rem.core.keys import execution_name
+from rem.core.recordings import Recording
+from rem.ports import Catalog, Json, Store
+from rem.ports import Executions as ExecutionsPort
+from rem.stage import Budget, Context
+
+NEVER_ARRIVED = "The upload was announced but its sound never arrived; send it again."
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One look at what is overdue.
+
+    Attributes:
+        send: Puts a message on the uploads queue.
+        pause: Called after each look at an execution: DescribeExecution allows 15 a second per account.
+    """
+
+    store: Store
+    catalog: Catalog
+    executions: ExecutionsPort
+    send: Callable[[Mapping[str, Any]], None]
+    notify: Notify
+    pause: Callable[[], None]
+    clock: Budget
+
+    def run(self, now: datetime, settings: SweepSettings) -> Json:
+        """Work through the oldest unfinished records, at most as many as the settings and the time allow.
+
+        Each record that stays unfinished is touched, so that the next sweep looks at others first.
+        """
+        before = now - timedelta(seconds=settings.stale_after_s)
+        lost_before = now - timedelta(seconds=settings.lost_upload_after_s)
+        counts: Counter[str] = Counter()
+        for record in self.catalog.read_open(_format(before), settings.records_per_sweep):
+            if self.clock.is_spent:
+                break
+            counts[self._look_at(record, settings.bucket, _format(lost_before))] += 1
+            self.pause()
+        return dict(counts)
+
+    def _look_at(self, record: Json, bucket: str, lost_before: str) -> str:
+        """What was done: settled, running, requeued, lost, awaited, or moved (by somebody else meanwhile)."""
+        recording = Recording.from_event({**record, "bucket": bucket})
+        if not self.store.exists(recording.key):
+            return self._wait_for_upload(recording, record, lost_before)
+        etag = self.store.read_head(recording.key).etag
+        name = execution_name(recording.recording_id, recording.key, etag)
+        execution = self.executions.describe(record.get("executionArn") or self.executions.build_arn(name))
+        if execution is None:
+            self.send(build_upload_message(recording, etag))
+            return self._touch(recording, record, "requeued")
+        change = Change.from_description(execution)
+        if change.status == RUNNING:
+            return self._touch(recording, record, "running")
+        settled = settle(
+            change, store=self.store, catalog=self.catalog, executions=self.executions, notify=self.notify
+        )
+        return "settled" if settled else "moved"
+
+    def _wait_for_upload(self, recording: Recording, record: Json, lost_before: str) -> str:
+        if record.get("createdAt", "") > lost_before:
+            return self._touch(recording, record, "awaited")
+        error = {"stage": "upload", "error": "InputError", "message": NEVER_ARRIVED, "redrivable": False}
+        fields = {"status": Status.ERROR.value, "error": error}
+        if not self.catalog.replace(recording, record, fields):
+            return "moved"
+        self.notify(f"REM: {recording.recording_id} never arrived", NEVER_ARRIVED)
+        return "lost"
+
+    def _touch(self, recording: Recording, record: Json, done: str) -> str:
+        return done if self.catalog.replace(recording, record, {}) else "moved"
+
+
+def build_upload_message(recording: Recording, etag: str) -> Json:
+    """S3's own event, reduced to what the starter reads: the execution gets the name it would have had."""
+    stored = {"key": quote(recording.key), "eTag": etag}
+    return {"Records": [{"s3": {"bucket": {"name": recording.bucket}, "object": stored}}]}
+
+
+def _format(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
+
+
+def handler(event: Mapping[str, Any], context: Context) -> Json:
+    settings = SweepSettings.from_env()
+    sweep = Sweep(
+        store=S3Store(settings.bucket),
+        catalog=DynamoCatalog(settings.table),
+        executions=Executions(settings.state_machine_arn),
+        send=lambda body: send_message(settings.queue_url, body),
+        notify=build_notify(settings.topic_arn),
+        pause=lambda: time.sleep(1 / settings.describes_per_s),
+        clock=Budget.from_context(context),
+    )
+    return sweep.run(datetime.now(UTC), settings)

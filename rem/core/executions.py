@@ -1,0 +1,132 @@
+"""How news about an execution changes a recording's record; late, lost and repeated news included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rem.core.errors import InputError
+from rem.core.jobs import Status
+from rem.core.recordings import Recording
+
+RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
+UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
+REDRIVABLE = "REDRIVABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An execution's status at some moment, as an event or DescribeExecution tells it.
+
+    Attributes:
+        started_at: ISO 8601 in UTC with milliseconds, so that text order is time order.
+        is_current: Asked for just now, not a message that may have been on its way for a while.
+    """
+
+    execution_arn: str
+    status: str
+    started_at: str
+    redrive_count: int
+    is_redrivable: bool
+    recording: Recording
+    is_current: bool = False
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Change:
+        """Read EventBridge's "Step Functions Execution Status Change".
+
+        Raises:
+            InputError: no such event, or an execution whose input is no recording.
+        """
+        detail = event.get("detail")
+        if event.get("source") != "aws.states" or not isinstance(detail, Mapping):
+            raise InputError("the event is no status change of a Step Functions execution")
+        return cls._build(detail, datetime.fromtimestamp(detail["startDate"] / 1000, UTC), is_current=False)
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> Change:
+        """Read DescribeExecution's answer.
+
+        Raises:
+            InputError: the execution's input is no recording.
+        """
+        return cls._build(description, description["startDate"].astimezone(UTC), is_current=True)
+
+    @classmethod
+    def _build(cls, source: Mapping[str, Any], started_at: datetime, *, is_current: bool) -> Change:
+        try:
+            document = json.loads(source.get("input") or "{}")
+        except json.JSONDecodeError as error:
+            raise InputError(f"the input of {source['executionArn']} is not JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise InputError(f"the input of {source['executionArn']} names no recording")
+        status = source["status"]
+        return cls(
+            execution_arn=source["executionArn"],
+            status=RUNNING if status == "PENDING_REDRIVE" else status,
+            started_at=started_at.isoformat(timespec="milliseconds"),
+            redrive_count=int(source.get("redriveCount") or 0),
+            is_redrivable=status in UNSUCCESSFUL and source.get("redriveStatus", REDRIVABLE) == REDRIVABLE,
+            recording=Recording.from_event(document),
+            is_current=is_current,
+        )
+
+    @property
+    def order(self) -> int:
+        """Grows along an execution's life: running, ended, running again, ended again."""
+        return 2 * self.redrive_count + (self.status != RUNNING)
+
+
+def apply_change(
+    record: Mapping[str, Any] | None, change: Change, error: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The fields that the news sets (None removes one); None altogether where the record knows better.
+
+    A COMPLETE recording stays so. Of one execution only later news counts, of two the one started later.
+    What was asked for just now also counts where it repeats the last news and the record says otherwise: a
+    Lambda that outlived its execution has moved it since.
+
+    Args:
+        error: {stage, error, message, redrivable} of an execution that ended unsuccessfully, else None.
+    """
+    known = record or {}
+    status = _choose_status(known, change)
+    if known.get("status") == Status.COMPLETE or not _is_news(known, change, status):
+        return None
+    fields: dict[str, Any] = {
+        "executionArn": change.execution_arn,
+        "executionStartedAt": change.started_at,
+        "executionOrder": change.order,
+        "error": None,
+    }
+    if status is Status.ERROR:
+        fields["error"] = error
+    if known.get("status") != status:
+        fields |= {"status": status.value, "statusRank": max(status.rank, known.get("statusRank", 0))}
+    return fields
+
+
+def _choose_status(known: Mapping[str, Any], change: Change) -> Status:
+    """A transcript that was readable before a failure is readable again while a redrive runs."""
+    if change.status in UNSUCCESSFUL:
+        return Status.ERROR
+    if change.status == SUCCEEDED:
+        return Status.COMPLETE
+    if known.get("status") not in (None, Status.ERROR):
+        return Status(known["status"])
+    return (
+        Status.TRANSCRIBED if known.get("statusRank", 0) >= Status.TRANSCRIBED.rank else Status.TRANSCRIBING
+    )
+
+
+def _is_news(known: Mapping[str, Any], change: Change, status: Status) -> bool:
+    if "executionArn" not in known:
+        return True
+    if known["executionArn"] != change.execution_arn:
+        return bool(known["executionStartedAt"] <= change.started_at)
+    if change.order == known["executionOrder"]:
+        return change.is_current and known.get("status") != status
+    return bool(change.order > known["executionOrder"])
