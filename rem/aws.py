@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from rem.core.errors import BusyError
+from rem.core.errors import BusyError, SetupError
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
 from rem.ports import Head, Json
@@ -111,6 +111,30 @@ class S3Store:
 
     def upload(self, path: Path, key: str, content_type: str) -> None:
         self._client.upload_file(str(path), self.bucket, key, ExtraArgs={"ContentType": content_type})
+
+
+def read_texts(url: str, client: S3Client | None = None) -> dict[str, str]:
+    """The texts that lie directly under an S3 prefix, by file name.
+
+    Args:
+        url: s3://BUCKET/PREFIX
+
+    Raises:
+        SetupError: the prefix cannot be read.
+    """
+    s3 = client or s3_client()
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
+        keys = [item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"] != folder]
+        return {
+            key.removeprefix(folder): s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+            for key in keys
+        }
+    except ClientError as error:
+        _raise_if_busy(error, f"reading {url}")
+        raise SetupError(f"{url} cannot be read: {error}") from error
 
 
 class DynamoCatalog:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rem.commands import recipes
+
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
 
@@ -61,6 +63,14 @@ Language = Annotated[
 Speakers = Annotated[
     int | None, typer.Option(help="How many people speak, if you know it.", min=1, metavar="N")
 ]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option("--recipe", help="Make only this note; may be given several times.", metavar="NAME"),
+]
+Enrich = Annotated[bool, typer.Option("--enrich/--no-enrich", help="Whether to make notes at all.")]
+EnrichModel = Annotated[
+    str, typer.Option(help="Language model for the notes. Default: gpt-6-luna.", metavar="MODEL")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for scripts.")]
 
 
@@ -72,13 +82,17 @@ def run(
     diarization: Diarization = "",
     language: Language = "",
     speakers: Speakers = None,
+    recipe: Recipes = None,
+    enrich: Enrich = True,
+    enrich_model: EnrichModel = "",
     as_json: AsJson = False,
 ) -> None:
     """Transcribe recordings through the real state machine on this machine.
 
     Writes FILE.json, .srt, .vtt, .txt and .md for each recording, and prints the transcript of a single one.
     Exit code: 0 all done, 2 a recording or an option was unusable, 3 an execution failed. What worked is
-    written in any case.
+    written in any case. Notes come from OpenAI where OPENAI_API_KEY is set, from any server that speaks its
+    protocol where OPENAI_BASE_URL is, else from this machine.
 
     Examples:
 
@@ -88,7 +102,7 @@ def run(
     """
     from rem.run import RunOptions, run_files
 
-    options = RunOptions(whisper, diarization, language, speakers)
+    options = RunOptions(whisper, diarization, language, speakers, tuple(recipe or ()), enrich, enrich_model)
     outcomes = run_files(files, options, out, as_json=as_json)
     raise typer.Exit(exit_code(outcomes))
 
@@ -107,10 +121,14 @@ def demo(
     from rem.score import print_score
 
     recording = DEMO_DIR / "standup.wav"
-    outcomes = run_files([recording], RunOptions(DEMO, DEMO, "en", None), out, as_json=as_json)
+    options = RunOptions(DEMO, DEMO, "en", None, enrich_engine="offline")
+    outcomes = run_files([recording], options, out, as_json=as_json)
     if not exit_code(outcomes) and not as_json:
         print_score(outcomes[0].documents["json"], recording.with_suffix(".json"))
     raise typer.Exit(exit_code(outcomes))
+
+
+app.command()(recipes.recipes)
 
 
 def exit_code(outcomes: list[Outcome]) -> int:

@@ -7,7 +7,7 @@ on AWS and on the laptop. A missing or malformed setting fails at the first use 
 from __future__ import annotations
 
 import os
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,10 +23,11 @@ def _empty_is_none(value: object) -> object:
 
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_empty_is_none)]
+OptionalUsd = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_empty_is_none)]
 Names = Annotated[
     tuple[str, ...],
     NoDecode,
-    BeforeValidator(lambda v: tuple(filter(None, v.split(","))) if isinstance(v, str) else v),
+    BeforeValidator(lambda v: tuple(filter(None, map(str.strip, v.split(",")))) if isinstance(v, str) else v),
 ]
 
 
@@ -94,10 +95,17 @@ class ClusterSettings(DiarizeSettings):
 
 
 class AssembleSettings(Settings):
-    recipes: Names
+    recipes: str
+    recipe_names: Names
 
 
 class EnrichSettings(Settings):
+    recipes: str
+    enrich_engine: Literal["auto", "openai", "offline"]
+    enrich_model: str
+    enrich_input_tokens: OptionalCount
+    enrich_timeout_s: float = Field(gt=0)
+    max_enrich_usd: OptionalUsd
     summary_sentences: int = Field(ge=1)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rem.core.jobs import Status
+from rem.core.receipts import Usage
+from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
 from rem.core.transcript import Segment, Transcript, Turn
 
@@ -110,9 +112,32 @@ class Diarizer(Protocol):
         """pyannote's own clustering over all windows; speakers is their number where it is known."""
 
 
+# Returns what is stored under this identity; builds and stores it where nothing is.
+Memory = Callable[[Sequence[str], Callable[[], Json]], Json]
+
+
+NOTHING = Usage()  # no language model was asked
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a recipe made: the document's part, what it cost, and vectors where it makes any."""
+
+    fields: Json
+    usage: Usage = NOTHING
+    vectors: bytes | None = None
+
+
 class Enricher(Protocol):
     """A transcript to a note."""
 
     engine: str
 
-    def enrich(self, transcript: Transcript, recipe: str) -> Json: ...
+    def choose_model(self, recipe: Recipe) -> str:
+        """The model's name, empty where there is none."""
+
+    def estimate(self, transcript: Transcript, recipe: Recipe) -> Usage:
+        """What `enrich` will take at most."""
+
+    def enrich(self, transcript: Transcript, recipe: Recipe, memory: Memory) -> Note:
+        """Args: memory keeps answers of parts, so that an attempt continues where the last one stopped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from rem.display import Display, describe
 from rem.localaws.session import Outcome, Session, open_session
 from rem.media import find_media
 from rem.models import DEMO, resolve_diarization, resolve_whisper
+from rem.recipes import choose_recipes
 from rem.stages import load_stages
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
@@ -35,9 +37,17 @@ class RunOptions:
     diarization: str
     language: str
     speakers: int | None
+    recipes: tuple[str, ...] = ()
+    enrich: bool = True
+    enrich_model: str = ""
+    enrich_engine: str = ""
 
     def to_settings(self) -> dict[str, object]:
-        """Settings that replace those of stages.yaml; models are found or fetched here."""
+        """Settings that replace those of stages.yaml; models are found or fetched here.
+
+        Raises:
+            SetupError: a model or a recipe is not to be had.
+        """
         stages = load_stages()
         whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
         diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
@@ -46,7 +56,24 @@ class RunOptions:
             "diarization_model": resolve_diarization(diarization),
             "language": self.language,
             "speakers": self.speakers or "",
+            **self._enrich_settings(),
         }
+
+    def _enrich_settings(self) -> dict[str, object]:
+        """REM_RECIPES and REM_MAX_ENRICH_USD mean on the laptop what they mean on AWS."""
+        source = os.environ.get("REM_RECIPES", "")
+        if source and not source.startswith("s3://"):
+            source = str(Path(source).expanduser().resolve())
+        names = self.recipes if self.enrich else ("none",)
+        choose_recipes(source, names, None, 0.0)  # a misspelt name is found out before the work
+        chosen = {
+            "recipes": source,
+            "recipe_names": ",".join(names),
+            "enrich_model": self.enrich_model,
+            "enrich_engine": self.enrich_engine,
+            "max_enrich_usd": os.environ.get("REM_MAX_ENRICH_USD", ""),
+        }
+        return {name: value for name, value in chosen.items() if value}
 
     @property
     def uses_demo_models(self) -> bool:
@@ -182,11 +209,7 @@ def _print_transcript(console: Console, outcome: Outcome) -> None:
         console.print(f"[dim]{format_clock(start_s):>5}[/]  [bold]{escape(name)}[/]  {escape(text)}")
     if not transcript.segments:
         console.print("No speech was found in this recording.")
-    note = transcript.notes.get("notes", {})
-    if note:
-        console.print(f"\n[bold]{escape(note['title'])}[/]  (notes: {note['engine']} enricher)")
-        console.print(escape(note["summary"]))
-        console.print("Topics: " + escape(", ".join(note["topics"])))
+    _print_notes(console, transcript)
     table = Table("stage", "seconds", "peak MB", "of MB", "US$ on Lambda", title=None, box=None)
     for stage in transcript.stages:
         table.add_row(
@@ -198,4 +221,30 @@ def _print_transcript(console: Console, outcome: Outcome) -> None:
         )
     console.print()
     console.print(table)
+    console.print(describe_spending(transcript))
     console.print(f"{format_clock(transcript.duration_s)} of sound in {outcome.wall_s:.1f} s\n")
+
+
+def _print_notes(console: Console, transcript: Transcript) -> None:
+    note = transcript.notes.get("notes", {})
+    if "title" in note:
+        made_by = f"{note['engine']} enricher" if note["engine"] == "offline" else note["model"]
+        console.print(f"\n[bold]{escape(note['title'])}[/]  (notes: {escape(made_by)})")
+        console.print(escape(note["summary"]))
+        console.print("Topics: " + escape(", ".join(note["topics"])))
+        for item in note["actionItems"]:
+            console.print("To do: " + escape(item["text"]))
+    for name, failed in transcript.notes.items():
+        if "error" in failed:
+            console.print(escape(f"The recipe {name} failed: {failed['error']}: {failed['message']}"))
+
+
+def describe_spending(transcript: Transcript) -> str:
+    """What left the machine for the notes, and what it cost."""
+    spent = [note["usage"] for note in transcript.notes.values() if "usage" in note]
+    if not spent:
+        return "Notes: made on this machine, nothing was sent."
+    requests, tokens = (sum(u[k] for u in spent) for k in ("requests", "inputTokens"))
+    dollars = [u["llmUsd"] for u in spent]
+    cost = "of unknown price" if None in dollars else f"for US$ {sum(dollars):.6f}"
+    return f"Notes: {requests} request(s) to a language model, {tokens} tokens sent, {cost}."

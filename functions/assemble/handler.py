@@ -17,6 +17,7 @@ from rem.core.receipts import Receipt, sum_by_stage
 from rem.core.speakers import measure_speakers, split_at_speakers
 from rem.core.transcript import Segment, Transcript, Turn, join_chunks
 from rem.ports import Catalog, Json, Store
+from rem.recipes import choose_recipes
 from rem.stage import Context, build_once
 
 VERSION = 1
@@ -43,8 +44,16 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: A
         "segments": len(document["segments"]),
         "words": sum(len(segment["words"]) for segment in document["segments"]),
         "speakers": document["speakerCount"],
-        "recipes": list(settings.recipes),
+        "recipes": _plan(document, settings),
     }
+
+
+def _plan(document: Json, settings: AssembleSettings) -> list[Json]:
+    """Which notes this recording gets: those whose language and least speech fit."""
+    chosen = choose_recipes(
+        settings.recipes, settings.recipe_names, document["language"], document["speechSeconds"]
+    )
+    return [{"name": recipe.name, "required": recipe.required} for recipe in chosen]
 
 
 def _assemble(job: AssembleJob, store: Store) -> Json:

@@ -13,6 +13,7 @@ from rem.config import PublishSettings
 from rem.core.captions import RENDERERS
 from rem.core.jobs import PublishJob, Status
 from rem.core.keys import transcript_key
+from rem.core.names import apply_names
 from rem.core.receipts import Receipt, sum_by_stage
 from rem.core.transcript import Transcript
 from rem.ports import Catalog, Json, Store
@@ -31,6 +32,7 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
     watch = Stopwatch("publish")
     job = PublishJob.from_event(event)
     transcript, receipts = _load(job, store)
+    transcript = _put_names(transcript, catalog)
     stages = [receipt.to_json() for receipt in sum_by_stage([*receipts, watch.read()])]
     transcript = replace(transcript, stages=tuple(stages))
     recording = transcript.recording
@@ -55,7 +57,17 @@ def _load(job: PublishJob, store: Store) -> tuple[Transcript, list[Receipt]]:
     notes = [store.read_json(key) for key in job.note_keys]
     receipts = [Receipt.from_json(r) for source in (document, *notes) for r in source["receipts"]]
     transcript = Transcript.from_json(document)
-    return replace(transcript, notes={note["recipe"]: note["note"] for note in notes}), receipts
+    made = {note["recipe"]: note["note"] for note in notes}
+    return replace(transcript, notes={**made, **job.failures}), receipts
+
+
+def _put_names(transcript: Transcript, catalog: Catalog) -> Transcript:
+    """What a person called a voice, else what the recording itself says its name is."""
+    record = catalog.read(transcript.recording.user_id, transcript.recording.recording_id) or {}
+    found = transcript.notes.get("speaker-names", {}).get("names", [])
+    return apply_names(
+        transcript, {item["label"]: item["name"] for item in found}, record.get("speakerNames", {})
+    )
 
 
 def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pysubs2
 
@@ -89,8 +90,18 @@ def to_markdown(transcript: Transcript) -> str:
     ]
     if notes.get("summary"):
         lines += ["## Summary", "", notes["summary"], ""]
-    if notes.get("topics"):
-        lines += ["## Topics", "", *[f"- {topic}" for topic in notes["topics"]], ""]
+    lines += _list_section("Topics", notes.get("topics", []))
+    lines += _list_section(
+        "To do", [_cite(_describe_task(i), i, transcript) for i in notes.get("actionItems", [])]
+    )
+    for heading, field in (("Decisions", "decisions"), ("Questions", "questions")):
+        lines += _list_section(heading, [_cite(i["text"], i, transcript) for i in notes.get(field, [])])
+    lines += _chapter_lines(transcript)
+    lines += _list_section("Possible mis-hearings", _list_corrections(transcript))
+    failed = {name: note for name, note in transcript.notes.items() if "error" in note}
+    lines += _list_section(
+        "Notes that failed", [f"{n}: {f['error']}: {f['message']}" for n, f in failed.items()]
+    )
     if notes.get("engine") == "offline":
         lines += ["*Notes by the offline enricher: sentences and phrases picked from the transcript.*", ""]
     lines += ["## Transcript", ""]
@@ -98,6 +109,36 @@ def to_markdown(transcript: Transcript) -> str:
     if not transcript.segments:
         lines += ["No speech was found in this recording.", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _list_section(heading: str, items: Sequence[str]) -> list[str]:
+    return [f"## {heading}", "", *[f"- {item}" for item in items], ""] if items else []
+
+
+def _cite(text: str, item: Mapping[str, Any], transcript: Transcript) -> str:
+    """The text with the times at which it was said."""
+    starts = [transcript.segments[i].start_s for i in item["segmentIds"]]
+    return text + "".join(f" [{format_clock(start)}]" for start in starts)
+
+
+def _describe_task(item: Mapping[str, Any]) -> str:
+    details = ", ".join(str(item[field]) for field in ("owner", "due") if item[field])
+    return f"{item['text']} ({details})" if details else str(item["text"])
+
+
+def _chapter_lines(transcript: Transcript) -> list[str]:
+    chapters = transcript.notes.get("chapters", {}).get("chapters", [])
+    starts = [format_clock(transcript.segments[c["segmentId"]].start_s) for c in chapters]
+    return _list_section("Chapters", [f"[{s}] {c['title']}" for s, c in zip(starts, chapters, strict=True)])
+
+
+def _list_corrections(transcript: Transcript) -> list[str]:
+    found = transcript.notes.get("corrections", {}).get("corrections", [])
+    return [
+        f'[{format_clock(transcript.segments[c["segmentId"]].start_s)}] "{c["heard"]}": '
+        f'perhaps "{c["suggestion"]}"'
+        for c in found
+    ]
 
 
 RENDERERS = {"srt": to_srt, "vtt": to_vtt, "txt": to_txt, "md": to_markdown}

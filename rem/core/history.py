@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rem.core.errors import parse_cause
+
 HistoryEvent = Mapping[str, Any]  # one element of GetExecutionHistory's `events`
 FAILURES = {  # event type -> where its error and cause are
     "TaskFailed": "taskFailedEventDetails",
@@ -90,15 +92,6 @@ class StateVisit:
         if self.left_at is None and self.attempts and self.attempts[-1].error:
             return self.attempts[-1]
         return None
-
-
-def parse_cause(cause: str) -> str:
-    """The sentence inside a Lambda error's cause; other causes are sentences already."""
-    try:
-        document = json.loads(cause)
-    except json.JSONDecodeError:
-        return cause
-    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause
 
 
 def find_failure(status: str, newest_first: Iterable[HistoryEvent]) -> Failure:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from rem.core.chunks import Chunk
+from rem.core.errors import parse_cause
 from rem.core.recordings import Recording
 
 Event = Mapping[str, Any]
@@ -76,25 +77,40 @@ class AssembleJob:
 
 @dataclass(frozen=True, slots=True)
 class EnrichJob:
-    """Make one note with one recipe."""
+    """Make one note with one recipe.
+
+    Attributes:
+        planned: All recipes of this recording, in the order in which they share the spending ceiling.
+    """
 
     recording: Recording
     assembled_key: str
     recipe: str
+    planned: tuple[str, ...]
 
     @classmethod
     def from_event(cls, event: Event) -> EnrichJob:
-        return cls(Recording.from_event(event["recording"]), event["assembledKey"], event["recipe"])
+        return cls(
+            Recording.from_event(event["recording"]),
+            event["assembledKey"],
+            event["recipe"]["name"],
+            tuple(recipe["name"] for recipe in event["planned"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PublishJob:
-    """Write the final documents. A silent recording comes here without a transcript and without notes."""
+    """Write the final documents. A silent recording comes here without a transcript and without notes.
+
+    Attributes:
+        failures: Of optional recipes, by recipe: {"error", "message"}.
+    """
 
     recording: Recording
     prepared_key: str
     assembled_key: str | None
     note_keys: tuple[str, ...]
+    failures: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def from_event(cls, event: Event) -> PublishJob:
@@ -102,5 +118,15 @@ class PublishJob:
             Recording.from_event(event),
             event["prepared"]["key"],
             event["assembled"]["key"] if "assembled" in event else None,
-            tuple(note["key"] for note in event.get("notes", [])),
+            tuple(note["key"] for note in event.get("notes", []) if "key" in note),
+            {
+                note["recipe"]: _read_failure(note["failure"])
+                for note in event.get("notes", [])
+                if "key" not in note
+            },
         )
+
+
+def _read_failure(failure: Mapping[str, str]) -> dict[str, str]:
+    """What a Catch passes on: Error always, Cause mostly."""
+    return {"error": failure["Error"], "message": parse_cause(failure.get("Cause", ""))}

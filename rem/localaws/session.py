@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rem.core.errors import InputError
-from rem.core.history import parse_cause
+from rem.core.errors import InputError, parse_cause
 from rem.core.keys import DOCUMENT_FORMATS, execution_name, transcript_key
 from rem.core.recordings import Recording, raw_key
 from rem.localaws import LocalAws

@@ -32,6 +32,17 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
 }
+# What one function alone is given of the person's own environment: only Enrich talks to a language model.
+PASSED_ON = {
+    "enrich": (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "REM_OPENAI_SECRET",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +80,15 @@ def build_functions(
             code_dir=ROOT,
             memory_mb=stage.memory_mb,
             timeout_s=stage.timeout_s,
-            environment={**shared, **stage.environment(overrides)},
+            environment={**shared, **stage.environment(overrides), **_pass_on(name)},
             reserved_concurrency=None,
         )
         for name, stage in stages.items()
     ]
+
+
+def _pass_on(function: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON.get(function, ()) if os.environ.get(name)}
 
 
 def create_stack(

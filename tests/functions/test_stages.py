@@ -278,7 +278,10 @@ class TestAssembleAndPublish:
     def test_publish_writes_all_formats_and_completes(self, assembled):
         store, catalog, state = assembled
         model = OfflineEnricher(3)
-        event = {"recording": EVENT, "assembledKey": state["assembled"]["key"], "recipe": "notes"}
+        recipe = {"name": "notes", "required": False}
+        assert recipe in state["assembled"]["recipes"]
+        event = {"recording": EVENT, "assembledKey": state["assembled"]["key"], "recipe": recipe}
+        event["planned"] = state["assembled"]["recipes"]
         note = enrich.run(event, store=store, model=model, settings=EnrichSettings.from_env())
         publish.run({**state, "notes": [note]}, store=store, catalog=catalog)
         written = {key.rsplit(".", 1)[1] for key in store.objects if key.startswith("transcripts/")}

@@ -1,7 +1,7 @@
 import pytest
 
 from rem.core.errors import SetupError
-from rem.localaws.session import Outcome, build_recording_id, parse_cause
+from rem.localaws.session import Outcome, build_recording_id
 from rem.models import resolve_diarization, resolve_whisper
 from rem.run import find_recordings, write_documents
 
@@ -44,18 +44,6 @@ def test_a_file_of_its_own_name_keeps_it(tmp_path):
 def test_recording_id_is_readable_and_valid(tmp_path):
     assert build_recording_id(tmp_path / "Mein Gespräch (2).m4a", "0123456789") == "Mein-Gespr-ch-2-01234567"
     assert build_recording_id(tmp_path / "...wav", "0123456789").endswith("01234567")
-
-
-@pytest.mark.parametrize(
-    ("cause", "sentence"),
-    [
-        ('{"errorMessage": "it is empty", "errorType": "InputError"}', "it is empty"),
-        ("States.Timeout", "States.Timeout"),
-        ('["x"]', '["x"]'),
-    ],
-)
-def test_cause_becomes_a_sentence(cause, sentence):
-    assert parse_cause(cause) == sentence
 
 
 def test_demo_is_a_model_name():

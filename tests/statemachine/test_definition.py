@@ -45,7 +45,7 @@ def test_every_task_has_a_stage_and_every_stage_a_task():
 def test_every_task_is_named_after_its_stage():
     for path, state in walk_states(load_definition()):
         if stage := function_of(state):
-            assert path.rsplit(".", 1)[-1].lower() == stage
+            assert path.rsplit(".", 1)[-1].lower() in (stage, f"{stage}optional")
 
 
 def test_every_stage_has_a_handler_in_its_image_folder():
@@ -60,8 +60,8 @@ def test_map_concurrency_is_the_one_of_stages_yaml():
     stages = load_stages()
     for _, state in walk_states(load_definition()):
         if state["Type"] == "Map":
-            inner = state["ItemProcessor"]["States"][state["ItemProcessor"]["StartAt"]]
-            assert state["MaxConcurrency"] == stages[function_of(inner)].concurrency
+            inner = {function_of(each) for each in state["ItemProcessor"]["States"].values()} - {None}
+            assert {stages[name].concurrency for name in inner} == {state["MaxConcurrency"]}
 
 
 def test_errors_that_are_retried_are_ours_or_awss_and_permanent_ones_are_not():
@@ -73,7 +73,19 @@ def test_errors_that_are_retried_are_ours_or_awss_and_permanent_ones_are_not():
     }
     ours = {name for name in vars(errors) if name.endswith("Error")}
     assert retried & ours == {"BudgetError", "BusyError"}
-    assert ours - retried == {"InputError", "SetupError"}
+    assert ours - retried == {"InputError", "SetupError", "AnswerError"}
+
+
+def test_only_optional_notes_are_caught():
+    """A Catch leaves the state, and what was left is not redriven."""
+    caught = [path for path, state in walk_states(load_definition()) if "Catch" in state]
+    assert caught == ["EnrichNotes[0].EnrichOptional"]
+
+
+def test_optional_notes_differ_from_required_ones_only_in_the_catch():
+    states = load_definition()["States"]["EnrichNotes"]["ItemProcessor"]["States"]
+    optional = {k: v for k, v in states["EnrichOptional"].items() if k not in ("Catch", "Comment")}
+    assert optional == {k: v for k, v in states["Enrich"].items() if k != "Comment"}
 
 
 def test_fresh_accounts_can_deploy_the_defaults():

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rem.core.history import Failure, find_failure, parse_cause, read_visits
+from rem.core.errors import parse_cause
+from rem.core.history import Failure, find_failure, read_visits
 
 EVENTS = Path(__file__).parents[2] / "events"
 

@@ -1,0 +1,54 @@
+"""What a recipe will ask, before anything is asked: requests, tokens and dollars, at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from functions.enrich.openai_model import price_usd
+from functions.enrich.prompts import build_requests, estimate_tokens, to_lines
+from functions.enrich.schemas import VECTORS
+from rem.core.receipts import Usage
+from rem.core.recipes import Recipe
+from rem.core.transcript import Transcript
+
+BATCH_TEXTS = 2_048  # OpenAI's limit of inputs per embedding request
+BATCH_TOKENS = 250_000  # its limit is 300,000 per request
+
+
+def estimate_usage(transcript: Transcript, recipe: Recipe, model: str) -> Usage:
+    """An upper bound: tokens by bytes, every answer as long as it may be."""
+    if not transcript.segments:
+        return Usage()
+    if recipe.output == VECTORS:
+        tokens = [sum(map(estimate_tokens, batch)) for batch in batch_texts(list_texts(transcript))]
+        return _price(model, len(tokens), sum(tokens), 0)
+    requests = build_requests(recipe, to_lines(transcript))
+    asked, read = len(requests), sum(request.tokens for request in requests)
+    if asked > 1 and recipe.merge == "ask":
+        read += asked * recipe.max_output_tokens + requests[0].tokens - estimate_tokens(requests[0].user)
+        asked += 1
+    return _price(model, asked, read, asked * recipe.max_output_tokens)
+
+
+def list_texts(transcript: Transcript) -> list[str]:
+    return [segment.text for segment in transcript.segments]
+
+
+def batch_texts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """As few embedding requests as the limits allow."""
+    batch: list[str] = []
+    used = 0
+    for text in texts:
+        tokens = estimate_tokens(text)
+        if batch and (len(batch) == BATCH_TEXTS or used + tokens > BATCH_TOKENS):
+            yield batch
+            batch, used = [], 0
+        batch.append(text)
+        used += tokens
+    if batch:
+        yield batch
+
+
+def _price(model: str, requests: int, input_tokens: int, output_tokens: int) -> Usage:
+    usd = price_usd(model, input_tokens, output_tokens)
+    return Usage(requests, input_tokens, 0, output_tokens, usd)

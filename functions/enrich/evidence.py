@@ -1,0 +1,109 @@
+"""Holds an answer against the transcript: what nobody said is dropped, and counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+from functions.enrich.schemas import (
+    Answer,
+    Chapter,
+    Chapters,
+    Correction,
+    Corrections,
+    Item,
+    SpeakerName,
+    SpeakerNames,
+)
+from rem.core.transcript import Transcript
+
+FARTHEST_MISHEARING = 0.6  # edits per character of the longer text; "pie torch" for "PyTorch" is 0.33
+CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
+LONGEST_MISHEARING = 6  # words; more is a rewrite, not a mis-hearing
+
+AnAnswer = TypeVar("AnAnswer", bound=Answer)
+AnItem = TypeVar("AnItem", bound=Answer)
+
+
+class Evidence:
+    """Checks one answer.
+
+    Attributes:
+        dropped: How many `citations` named no segment, and how many `items` were left without evidence.
+    """
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._texts = [segment.text for segment in transcript.segments]
+        self._labels = {speaker.label for speaker in transcript.speakers}
+        self.dropped: Counter[str] = Counter(citations=0, items=0)
+
+    def check(self, answer: AnAnswer) -> AnAnswer:
+        match answer:
+            case SpeakerNames():
+                return answer.model_copy(update={"names": self._keep(answer.names, self._proves_name)})
+            case Corrections():
+                corrections = self._keep(answer.corrections, self._is_mishearing)
+                return answer.model_copy(update={"corrections": corrections})
+            case Chapters():
+                chapters = self._keep(answer.chapters, self._begins_somewhere)
+                in_order = sorted(chapters, key=lambda chapter: chapter.segment_id)
+                return answer.model_copy(update={"chapters": in_order})
+            case _:
+                return self._check_fields(answer)
+
+    def _check_fields(self, answer: AnAnswer) -> AnAnswer:
+        """Citations at any field called `…segment_ids`; items whose citations were all invented go."""
+        kept: dict[str, object] = {}
+        for name in type(answer).model_fields:
+            value = getattr(answer, name)
+            if name.endswith("segment_ids"):
+                kept[name] = self._keep_citations(value)
+            elif isinstance(value, list) and value and isinstance(value[0], Item):
+                kept[name] = self._keep([self._check_fields(item) for item in value], self._has_evidence)
+        return answer.model_copy(update=kept)
+
+    def _keep_citations(self, ids: list[int]) -> list[int]:
+        real = [i for i in dict.fromkeys(ids) if self._exists(i)]
+        self.dropped["citations"] += sum(not self._exists(i) for i in ids)
+        return real
+
+    def _keep(self, items: list[AnItem], holds: Callable[[AnItem], bool]) -> list[AnItem]:
+        kept = [item for item in items if holds(item)]
+        self.dropped["items"] += len(items) - len(kept)
+        return kept
+
+    def _exists(self, segment_id: int) -> bool:
+        return 0 <= segment_id < len(self._texts)
+
+    def _has_evidence(self, item: Item) -> bool:
+        return bool(item.segment_ids)
+
+    def _begins_somewhere(self, chapter: Chapter) -> bool:
+        return self._exists(chapter.segment_id)
+
+    def _proves_name(self, found: SpeakerName) -> bool:
+        """The quote stands in the segment, the name in the quote, and the label is a speaker's."""
+        quote, name = _plain(found.quote), _plain(found.name)
+        return found.label in self._labels and bool(name) and name in quote and self._says(found, quote)
+
+    def _is_mishearing(self, found: Correction) -> bool:
+        """The words stand in the segment, and the suggestion is another text that sounds alike."""
+        from rapidfuzz.distance import Levenshtein
+
+        heard, suggestion = _plain(found.heard), _plain(found.suggestion)
+        is_short = 0 < len(heard.split()) <= LONGEST_MISHEARING
+        is_alike = Levenshtein.normalized_distance(heard, suggestion) <= FARTHEST_MISHEARING
+        return is_short and bool(suggestion) and heard != suggestion and is_alike and self._says(found, heard)
+
+    def _says(self, found: SpeakerName | Correction, words: str) -> bool:
+        if not self._exists(found.segment_id):
+            self.dropped["citations"] += 1
+            return False
+        return f" {words} " in f" {_plain(self._texts[found.segment_id])} "
+
+
+def _plain(text: str) -> str:
+    """Words without case and punctuation, in one row."""
+    return " ".join(re.findall(r"\w+(?:'\w+)*", text.lower().replace(CURLY, "'")))

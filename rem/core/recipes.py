@@ -1,0 +1,74 @@
+"""What makes a note: a recipe is data, a file of functions/enrich/recipes or of a person's own folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+SMALLEST_INPUT_TOKENS = 500  # below it a part of a transcript is a handful of sentences
+MERGE_FACTOR = 4  # answers must be this much smaller than what was read, or merging them would never end
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One kind of note.
+
+    Attributes:
+        output: Name of the schema that the note has (functions/enrich/schemas.py).
+        prompt: What the model is told; empty where the output is vectors.
+        model: Empty for the one that the settings name.
+        max_input_tokens: A longer transcript is read in parts.
+        max_output_tokens: The answer's limit, per request.
+        required: Whether the recording fails with it; otherwise its error is written down.
+        languages: ISO 639-1 codes; empty for any.
+        min_speech_s: A recording with less speech does not get this note.
+        merge: How the notes of parts become one: joined, or given back to the model as one more request.
+        dimensions: Length of a vector; None for the model's own.
+    """
+
+    name: str
+    output: str
+    prompt: str = ""
+    model: str = ""
+    max_input_tokens: int = 100_000
+    max_output_tokens: int = 4_000
+    required: bool = False
+    languages: tuple[str, ...] = ()
+    min_speech_s: float = 0.0
+    merge: Literal["join", "ask"] = "join"
+    dimensions: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError: a value that could not work."""
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"the name '{self.name}' must be lower-case letters, digits and dashes")
+        if self.max_input_tokens < SMALLEST_INPUT_TOKENS:
+            raise ValueError(f"max_input_tokens must be at least {SMALLEST_INPUT_TOKENS}")
+        if self.max_output_tokens < 1 or self.max_output_tokens * MERGE_FACTOR > self.max_input_tokens:
+            raise ValueError(f"max_output_tokens must be 1 to a {MERGE_FACTOR}th of max_input_tokens")
+
+    def applies_to(self, language: str | None, speech_s: float) -> bool:
+        fits = not self.languages or language in self.languages
+        return fits and speech_s >= self.min_speech_s
+
+
+def pick_recipes(
+    recipes: Iterable[Recipe], names: Sequence[str], language: str | None, speech_s: float
+) -> list[Recipe]:
+    """The recipes that a recording gets, required ones first: they come first out of the spending ceiling.
+
+    Args:
+        names: Only these; `all` for every recipe.
+
+    Raises:
+        KeyError: a name that no recipe has.
+    """
+    known = {recipe.name: recipe for recipe in recipes}
+    chosen = (
+        list(known.values()) if list(names) == ["all"] else [known[name] for name in dict.fromkeys(names)]
+    )
+    fitting = [recipe for recipe in chosen if recipe.applies_to(language, speech_s)]
+    return sorted(fitting, key=lambda recipe: not recipe.required)
