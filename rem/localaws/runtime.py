@@ -15,6 +15,7 @@ from pathlib import Path
 from rem.localaws.function import Invocation, LocalFunction, Report
 from rem.localaws.sandbox import INIT_S, Sandbox
 
+REPORTS = 10_000  # the newest that are kept in memory
 IDLE_S = 600.0  # an idle sandbox ends after this; Lambda's is a few minutes as well
 TOO_MANY = (
     b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}'
@@ -121,6 +122,7 @@ class LambdaRuntime:
         for line in last:
             self._log(name, line)
         self.reports.append(report)
+        del self.reports[:-REPORTS]
         if self._on_report is not None:
             self._on_report(report)
         return replace(invocation, log="\n".join([first, invocation.log, *last]))

@@ -11,11 +11,15 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from rem.localaws.executions import ExecutionRow, ExecutionStore
+from rem.localaws.folder import DataFolder
 from rem.localaws.function import REGION, LocalFunction
+from rem.localaws.notices import StatusNotices, build_scheduled_event
 from rem.localaws.runtime import REFUSALS, LambdaRuntime, LogListener, ReportListener
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 LONG_POLL_S = 1
 BATCH = 10
 RETRY_S = 1.0  # between two polls of a queue that cannot be read
+ROOM_S = 0.2  # between two looks whether another execution may start
 LOG_TAIL_BYTES = 4096  # what Lambda sends back of a log
 log = logging.getLogger(__name__)
 
@@ -57,7 +62,18 @@ class _InvokeMiddleware:
 
 
 class LocalAws:
-    """Starts everything on entry, ends everything on exit. Nothing is kept between two of them.
+    """Starts everything on entry, ends everything on exit.
+
+    With a data folder, objects, table items and executions outlive it: create the bucket and the tables, then
+    call `restore`, then `resume`. Queues, machines and mappings are made anew each time. Without a data
+    folder nothing is kept.
+
+    Args:
+        data_dir: The folder; one LocalAws at a time has it.
+        on_status: Called with an execution each time it starts, is redriven or ends, from any thread.
+
+    Raises:
+        SetupError: the data folder cannot be used.
 
     Attributes:
         endpoint_url: For any boto3 client (or AWS_ENDPOINT_URL); loopback only.
@@ -69,15 +85,19 @@ class LocalAws:
         functions: Iterable[LocalFunction],
         *,
         port: int = 0,
+        data_dir: Path | None = None,
         max_sandboxes: int = 12,
         max_running: int | None = None,
         log_dir: Path | None = None,
         on_log: LogListener | None = None,
         on_report: ReportListener | None = None,
+        on_status: Callable[[ExecutionRow], None] | None = None,
     ) -> None:
-        self._functions, self._port = list(functions), port
+        self._functions, self._port, self._data_dir = list(functions), port, data_dir
         self._max_sandboxes, self._max_running = max_sandboxes, max_running
         self._log_dir, self._on_log, self._on_report = log_dir, on_log, on_report
+        self._listen = on_status or (lambda row: None)
+        self._notices: StatusNotices | None = None
         self._stopping = threading.Event()
         self.endpoint_url = ""
         self.runtime: LambdaRuntime
@@ -85,6 +105,10 @@ class LocalAws:
     def __enter__(self) -> Self:
         """Sandboxes can be prewarmed as soon as the port is known: moto's slow import comes after."""
         from werkzeug.serving import WSGIRequestHandler, make_server
+
+        self._folder = None if self._data_dir is None else DataFolder(self._data_dir)
+        self._executions = ExecutionStore(self._folder.executions_path if self._folder else None)
+        self._executions.forget_old()
 
         class Handler(WSGIRequestHandler):  # type: ignore[misc]
             protocol_version = "HTTP/1.1"
@@ -122,10 +146,18 @@ class LocalAws:
 
             with _moto_batch_left_out():
                 from rem.localaws import engine
+                from rem.localaws.attempts import Wiring
+
+                if self._folder is not None:
+                    from rem.localaws import durable
 
             _reset_moto()
-            engine.install(self.runtime)
-            self._gate.open(_InvokeMiddleware(DomainDispatcherApplication(engine.create_app), self.runtime))
+            self._wiring = Wiring(self.runtime, self._executions, self._on_status)
+            engine.install(self._wiring)
+            application = DomainDispatcherApplication(engine.create_app)
+            if self._folder is not None:
+                application = self._durable = durable.Durable(application, self._folder)
+            self._gate.open(_InvokeMiddleware(application, self.runtime))
         except BaseException as error:
             self._gate.fail(error)
             raise
@@ -134,15 +166,68 @@ class LocalAws:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
+        self._executions.close()  # first: what ends from here on did not end, it goes on at the next start
         self.runtime.close()
         self._opening.join()  # importing moto here as well, at the same time, ends in a half-imported module
         if self._gate.is_open:
             from rem.localaws import engine
 
-            engine.uninstall(self.runtime)
+            engine.uninstall(self._wiring)
+            if self._folder is not None:
+                from rem.localaws import durable
+
+                durable.uninstall()
         self._server.shutdown()
         self._server.server_close()
         self._serving.join()  # pollers end by themselves when their long poll comes back
+        if self._folder is not None:
+            self._folder.close()
+
+    def restore(self) -> tuple[int, int]:
+        """Put objects and table items back; how many. Bucket and tables must exist, notifications not yet."""
+        self._gate.wait()
+        return self._durable.restore() if self._folder is not None else (0, 0)
+
+    def resume(self) -> int:
+        """Go on with the executions that ran when the folder's last process ended; how many."""
+        self._gate.wait()
+        from rem.localaws import engine
+
+        return engine.resume()
+
+    def count_running(self) -> int:
+        """Executions that run now."""
+        from rem.localaws import engine
+
+        return len(engine.find_running())
+
+    def map_status(self, function: str) -> None:
+        """EventBridge's rule for "Execution Status Change": the function is told, also of what it missed."""
+        self._notices = notices = StatusNotices(self.runtime, function, self._executions)
+        for row in self._executions.read_untold():
+            notices.add(row)
+        self._start_thread(lambda: notices.run(self._stopping))
+
+    def map_schedule(self, function: str, every_s: float) -> None:
+        """EventBridge's schedule: invoke the function again and again; a failure waits for the next time."""
+
+        def run() -> None:
+            while not self._stopping.wait(every_s):
+                self._invoke_quietly(function, build_scheduled_event(function, datetime.now(UTC)))
+
+        self._start_thread(run)
+
+    def _invoke_quietly(self, function: str, event: Mapping[str, Any]) -> None:
+        try:
+            self.runtime.invoke(function, json.dumps(event).encode())
+        except RuntimeError:
+            if not self._stopping.is_set():
+                raise
+
+    def _on_status(self, row: ExecutionRow) -> None:
+        if self._notices is not None:
+            self._notices.add(row)
+        self._listen(row)
 
     def client(self, service: str) -> Any:
         """A boto3 client of this server: no retries, so that an error shows at once."""
@@ -164,13 +249,20 @@ class LocalAws:
             config=config,
         )
 
-    def map_queue(self, queue_url: str, function: str, batch: int = BATCH) -> None:
-        """Let a queue invoke a function: AWS's event source mapping with ReportBatchItemFailures."""
+    def map_queue(
+        self, queue_url: str, function: str, batch: int = BATCH, max_executions: int | None = None
+    ) -> None:
+        """Let a queue invoke a function: AWS's event source mapping with ReportBatchItemFailures.
+
+        Args:
+            max_executions: Messages wait in the queue while so many executions run. On AWS each has
+                processors of its own; here one that waits for a processor uses up its states' time.
+        """
         sqs = self.client("sqs")
         arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
         ]
-        self._start_thread(lambda: self._poll(sqs, queue_url, arn, function, batch))
+        self._start_thread(lambda: self._poll(sqs, queue_url, arn, function, batch, max_executions))
 
     @staticmethod
     def _start_thread(target: Callable[[], None]) -> threading.Thread:
@@ -178,12 +270,18 @@ class LocalAws:
         thread.start()
         return thread
 
-    def _poll(self, sqs: Any, queue_url: str, queue_arn: str, function: str, batch: int) -> None:
+    def _poll(
+        self, sqs: Any, queue_url: str, queue_arn: str, function: str, batch: int, max_executions: int | None
+    ) -> None:
         while not self._stopping.is_set():
+            room = batch if max_executions is None else min(batch, max_executions - self.count_running())
+            if room <= 0:
+                self._stopping.wait(ROOM_S)
+                continue
             try:
                 answer = sqs.receive_message(
                     QueueUrl=queue_url,
-                    MaxNumberOfMessages=batch,
+                    MaxNumberOfMessages=room,
                     WaitTimeSeconds=LONG_POLL_S,
                     AttributeNames=["All"],
                     MessageAttributeNames=["All"],
@@ -232,10 +330,13 @@ class _Gate:
         self._error = error
         self._opened.set()
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def wait(self) -> None:
         self._opened.wait()
         if self._error is not None:
             raise self._error
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.wait()
         answer: Iterable[bytes] = self._application(environ, start_response)
         return answer
 

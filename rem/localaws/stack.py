@@ -92,13 +92,19 @@ def _pass_on(function: str) -> dict[str, str]:
 
 
 def create_stack(
-    aws: LocalAws, stages: Mapping[str, StageConfig], *, poll: bool = True, at_once: int | None = None
+    aws: LocalAws,
+    stages: Mapping[str, StageConfig],
+    *,
+    poll: bool = True,
+    at_once: int | None = None,
+    max_executions: int | None = None,
 ) -> Stack:
-    """Create everything, in the order in which nothing can be missed: notification last.
+    """Create everything and put a data folder's content back; in an order in which nothing can be missed.
 
     Args:
         poll: Whether messages on the queue invoke the starter.
         at_once: Most iterations of a Map at a time; waiting for a processor uses up a state's time.
+        max_executions: Most executions at a time; more uploads wait on the queue.
     """
     s3, sqs = aws.client("s3"), aws.client("sqs")
     s3.create_bucket(Bucket=BUCKET)
@@ -111,8 +117,9 @@ def create_stack(
         definition=render_definition(arns, at_once),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/{MACHINE}",
     )
+    aws.restore()
     if poll:
-        aws.map_queue(queue_url, STARTER)
+        aws.map_queue(queue_url, STARTER, max_executions=max_executions)
     s3.put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [_notification()]}
     )

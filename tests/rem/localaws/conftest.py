@@ -8,7 +8,20 @@ from rem.localaws import LocalAws, LocalFunction
 from rem.localaws.runtime import LambdaRuntime
 
 HANDLERS = Path(__file__).parent / "handlers"
-SMALL = ("echo", "environment", "fail", "sleep", "eat", "leave", "talk", "fail_until", "mumble", "delegate")
+SMALL = (
+    "echo",
+    "environment",
+    "fail",
+    "sleep",
+    "eat",
+    "leave",
+    "talk",
+    "fail_until",
+    "mumble",
+    "delegate",
+    "fail_if",
+    "count",
+)
 
 
 def function(name: str, module: str = "small", **changes) -> LocalFunction:

@@ -87,3 +87,26 @@ def delegate(event, context):
     work = f"import time\nwhile time.process_time() < {event['cpu_s']}: pass"
     subprocess.run([sys.executable, "-c", work], check=True)
     return {}
+
+
+def fail_if(event, context):
+    if event["fail"]:
+        raise BusyError("as asked")
+    return {}
+
+
+def count(event, context):
+    """Leaves a file per call; fails while there is a file that says so."""
+    folder, word = event["folder"], event["word"]
+    with open(os.path.join(folder, f"{word}.call-{time.monotonic_ns()}"), "w"):
+        pass
+    time.sleep(event.get("seconds", 0))
+    if os.path.exists(os.path.join(folder, f"{word}.fail")):
+        raise BusyError(f"{word} is to fail")
+    return word
+
+
+def hear(event, context):
+    with open(os.environ["HEARD"], "a") as file:
+        file.write(json.dumps(event) + "\n")
+    return {}
