@@ -138,9 +138,11 @@ def test_documents_are_valid_and_say_the_same(outcome):
     assert Path(files["md"]).read_text().startswith("# ")
 
 
-def test_demo_understands_itself_and_prints_its_figures(tmp_path):
-    answer = rem("demo", "--out", tmp_path)
+def test_demo_understands_itself_offline_and_prints_its_figures(tmp_path):
+    server = {"OPENAI_API_KEY": "sk-nobody-asks", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    answer = rem("demo", "--out", tmp_path, **server)
     assert answer.returncode == 0, answer.stderr
+    assert "nothing was sent" in answer.stdout
     assert "word error rate" in answer.stdout
     assert "3 of 3 speakers" in answer.stdout
     assert (tmp_path / "standup.srt").exists()

@@ -62,7 +62,7 @@ def _load_transcript(path: Path) -> Transcript:
         return Transcript.from_json(json.loads(path.read_text("utf8")))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, InputError) as error:
         raise InputError(f"{path} is not a transcript that REM wrote") from error
 
 

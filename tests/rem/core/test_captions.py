@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pysubs2
 import webvtt
@@ -57,3 +58,24 @@ def test_markdown_names_the_offline_enricher():
 
 def test_clock_shows_hours_only_from_an_hour_on():
     assert [format_clock(s) for s in (0, 59.9, 600, 3661)] == ["0:00", "0:59", "10:00", "1:01:01"]
+
+
+def test_markdown_shows_notes_with_the_times_at_which_they_were_said():
+    found = [Segment((Word(61 * i, 61 * i + 1, "pie", 1),), "SPEAKER_00") for i in range(3)]
+    item = {"text": "Call Ben", "segmentIds": [1, 2], "owner": "Anna", "due": "Friday"}
+    notes = {
+        "notes": {"title": "T", "engine": "openai", "actionItems": [item], "decisions": [], "topics": []},
+        "chapters": {"chapters": [{"segmentId": 1, "title": "Pies", "summary": "s"}]},
+        "corrections": {"corrections": [{"segmentId": 2, "heard": "pie", "suggestion": "Py", "reason": "r"}]},
+        "haiku": {"error": "SetupError", "message": "no key"},
+    }
+    page = to_markdown(replace(build_transcript(found), notes=notes))
+    for line in (
+        "## To do\n\n- Call Ben (Anna, Friday) [1:01] [2:02]",
+        "## Chapters\n\n- [1:01] Pies",
+        '- [2:02] "pie": perhaps "Py"',
+        "- haiku: SetupError: no key",
+    ):
+        assert line in page
+    assert "Decisions" not in page
+    assert "**SPEAKER_00** [0:00] pie pie pie" in page
