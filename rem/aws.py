@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from rem.core.errors import BusyError, SetupError
 from rem.core.jobs import Status
@@ -132,8 +132,9 @@ def read_texts(url: str, client: S3Client | None = None) -> dict[str, str]:
             key.removeprefix(folder): s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
             for key in keys
         }
-    except ClientError as error:
-        _raise_if_busy(error, f"reading {url}")
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError):
+            _raise_if_busy(error, f"reading {url}")
         raise SetupError(f"{url} cannot be read: {error}") from error
 
 

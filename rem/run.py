@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rem.core.captions import format_clock, join_turns
-from rem.core.errors import InputError
+from rem.core.errors import InputError, SetupError
 from rem.core.transcript import Transcript
 from rem.display import Display, describe
 from rem.localaws.session import Outcome, Session, open_session
@@ -60,17 +60,18 @@ class RunOptions:
         }
 
     def _enrich_settings(self) -> dict[str, object]:
-        """REM_RECIPES and REM_MAX_ENRICH_USD mean on the laptop what they mean on AWS."""
+        """What the person's environment says counts here as on AWS, but recipes lie in a folder."""
         source = os.environ.get("REM_RECIPES", "")
-        if source and not source.startswith("s3://"):
-            source = str(Path(source).expanduser().resolve())
+        if source.startswith("s3://"):
+            raise SetupError("on this machine REM_RECIPES names a folder, not an S3 prefix")
+        source = source and str(Path(source).expanduser().resolve())
         names = self.recipes if self.enrich else ("none",)
         choose_recipes(source, names, None, 0.0)  # a misspelt name is found out before the work
         chosen = {
             "recipes": source,
             "recipe_names": ",".join(names),
             "enrich_model": self.enrich_model,
-            "enrich_engine": self.enrich_engine,
+            "enrich_engine": self.enrich_engine or os.environ.get("REM_ENRICH_ENGINE", ""),
             "max_enrich_usd": os.environ.get("REM_MAX_ENRICH_USD", ""),
         }
         return {name: value for name, value in chosen.items() if value}
@@ -241,10 +242,11 @@ def _print_notes(console: Console, transcript: Transcript) -> None:
 
 def describe_spending(transcript: Transcript) -> str:
     """What left the machine for the notes, and what it cost."""
-    spent = [note["usage"] for note in transcript.notes.values() if "usage" in note]
-    if not spent:
-        return "Notes: made on this machine, nothing was sent."
+    notes = transcript.notes.values()
+    if all(note.get("engine") == "offline" for note in notes):
+        return "Notes: made on this machine, nothing was sent." if notes else "Notes: none."
+    spent = [note["usage"] for note in notes if "usage" in note]
     requests, tokens = (sum(u[k] for u in spent) for k in ("requests", "inputTokens"))
     dollars = [u["llmUsd"] for u in spent]
     cost = "of unknown price" if None in dollars else f"for US$ {sum(dollars):.6f}"
-    return f"Notes: {requests} request(s) to a language model, {tokens} tokens sent, {cost}."
+    return f"Notes by a language model: {requests} answer(s), {tokens} tokens sent, {cost}."

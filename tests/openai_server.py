@@ -126,6 +126,7 @@ class OpenAIServer:
         self.script: deque[Reply] = deque()
         self.reply: Callable[[Call], Reply | None] = lambda call: None
         self.base_url = ""
+        self.connections = 0
 
     def handle(self, call: Call) -> Reply:
         self.calls.append(call)
@@ -162,6 +163,10 @@ def serve() -> Iterator[OpenAIServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            server.connections += 1
+            super().setup()
 
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])

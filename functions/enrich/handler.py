@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from functions.enrich.key import has_server, load_key
+from functions.enrich.limits import check_ceiling, fit_recipe
 from functions.enrich.schemas import OUTPUTS, check_output
 from rem.aws import S3Store
 from rem.config import EnrichSettings, memory_mb
-from rem.core.errors import SetupError
 from rem.core.jobs import EnrichJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.receipts import Receipt, Usage
-from rem.core.recipes import MERGE_FACTOR, Recipe
+from rem.core.recipes import Recipe
 from rem.core.transcript import Transcript
 from rem.ports import Enricher, Json, Memory, Store
 from rem.recipes import find_recipe, load_recipes
@@ -42,16 +41,6 @@ def run(event: Mapping[str, Any], *, store: Store, model: Enricher, settings: En
     return {"recipe": job.recipe, "key": key}
 
 
-def fit_recipe(recipe: Recipe, settings: EnrichSettings) -> Recipe:
-    """The recipe within the model's context, where the settings give it a smaller one."""
-    limit = min(recipe.max_input_tokens, settings.enrich_input_tokens or recipe.max_input_tokens)
-    output = min(recipe.max_output_tokens, limit // MERGE_FACTOR)
-    try:
-        return replace(recipe, max_input_tokens=limit, max_output_tokens=output)
-    except ValueError as error:
-        raise SetupError(f"REM_ENRICH_INPUT_TOKENS is too small: {error}") from error
-
-
 def _identify(recipe: Recipe, model: Enricher, settings: EnrichSettings) -> dict[str, object]:
     """Everything that can change the note, and nothing else: no key, no limits of time and money."""
     schema = OUTPUTS[recipe.output].model_json_schema() if recipe.output in OUTPUTS else {}
@@ -67,38 +56,6 @@ def _identify(recipe: Recipe, model: Enricher, settings: EnrichSettings) -> dict
         "dimensions": recipe.dimensions,
         "summary_sentences": settings.summary_sentences,
     }
-
-
-def check_ceiling(
-    transcript: Transcript,
-    recipe: Recipe,
-    planned: Sequence[Recipe],
-    model: Enricher,
-    ceiling_usd: float | None,
-) -> None:
-    """Whether this recipe, after those planned before it, stays below the recording's ceiling.
-
-    Every iteration computes the same sums, so they need not talk to each other.
-
-    Raises:
-        SetupError: it does not, or the model's price is not known.
-    """
-    if ceiling_usd is None:
-        return
-    names = [each.name for each in planned]
-    before = planned[: names.index(recipe.name)]
-    costs = {each.name: model.estimate(transcript, each).usd for each in (*before, recipe)}
-    if costs[recipe.name] is None:
-        raise SetupError(
-            f"the price of {model.choose_model(recipe)} is not known, so the ceiling of ${ceiling_usd:g} "
-            "(REM_MAX_ENRICH_USD) cannot be kept: add it to rem/prices.yaml, or set no ceiling"
-        )
-    total_usd = sum(usd or 0.0 for usd in costs.values())
-    if total_usd > ceiling_usd:
-        raise SetupError(
-            f"with the recipe {recipe.name} this recording's notes could cost ${total_usd:.4f}, more than "
-            f"the ceiling of ${ceiling_usd:g}: raise REM_MAX_ENRICH_USD, or choose fewer recipes"
-        )
 
 
 def _enrich(transcript: Transcript, recipe: Recipe, key: str, store: Store, model: Enricher) -> Json:

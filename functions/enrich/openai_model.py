@@ -9,6 +9,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 from pydantic import ValidationError
@@ -39,7 +40,7 @@ class OpenAIModel:
     def __init__(self, key: str, base_url: str | None = None) -> None:
         self._key = key
         self._client = _build_client(key, base_url)
-        self.base_url = str(self._client.base_url)
+        self.base_url = _hide_password(str(self._client.base_url))
 
     def ask(
         self, request: Request, schema: type[AnAnswer], model: str, max_tokens: int, timeout_s: float
@@ -166,6 +167,11 @@ def _build_client(key: str, base_url: str | None) -> Any:
 
     # Step Functions retries, with jitter and in sight; the SDK's own retries would multiply with it.
     return openai.OpenAI(api_key=key or KEYLESS, base_url=base_url, max_retries=0)
+
+
+def _hide_password(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def price_usd(model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float | None:

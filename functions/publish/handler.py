@@ -66,7 +66,7 @@ def _put_names(transcript: Transcript, catalog: Catalog) -> Transcript:
     record = catalog.read(transcript.recording.user_id, transcript.recording.recording_id) or {}
     found = transcript.notes.get("speaker-names", {}).get("names", [])
     return apply_names(
-        transcript, {item["label"]: item["name"] for item in found}, record.get("speakerNames", {})
+        transcript, {item["label"]: item["name"] for item in reversed(found)}, record.get("speakerNames", {})
     )
 
 

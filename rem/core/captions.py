@@ -92,7 +92,7 @@ def to_markdown(transcript: Transcript) -> str:
         lines += ["## Summary", "", notes["summary"], ""]
     lines += _list_section("Topics", notes.get("topics", []))
     lines += _list_section(
-        "To do", [_cite(_describe_task(i), i, transcript) for i in notes.get("actionItems", [])]
+        "To do", [_cite(_describe_task(i, transcript), i, transcript) for i in notes.get("actionItems", [])]
     )
     for heading, field in (("Decisions", "decisions"), ("Questions", "questions")):
         lines += _list_section(heading, [_cite(i["text"], i, transcript) for i in notes.get(field, [])])
@@ -121,8 +121,9 @@ def _cite(text: str, item: Mapping[str, Any], transcript: Transcript) -> str:
     return text + "".join(f" [{format_clock(start)}]" for start in starts)
 
 
-def _describe_task(item: Mapping[str, Any]) -> str:
-    details = ", ".join(str(item[field]) for field in ("owner", "due") if item[field])
+def _describe_task(item: Mapping[str, Any], transcript: Transcript) -> str:
+    owner = transcript.speaker_name(item["owner"]) if item["owner"] else ""
+    details = ", ".join(filter(None, (owner, item["due"])))
     return f"{item['text']} ({details})" if details else str(item["text"])
 
 

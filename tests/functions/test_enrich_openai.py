@@ -10,6 +10,7 @@ import pytest
 
 from functions.enrich import handler as enrich
 from functions.enrich import vectors
+from functions.enrich.limits import fit_recipe
 from functions.enrich.online import OnlineEnricher
 from functions.enrich.openai_model import OpenAIModel
 from functions.enrich.schemas import Notes
@@ -174,6 +175,11 @@ class TestHappyPath:
         )
         assert run(server, "embeddings")["note"]["dimensions"] == 7
 
+    def test_all_requests_of_a_process_share_one_connection(self, server):
+        for recipe in ("notes", "corrections", "embeddings"):
+            run(server, recipe)
+        assert (len(server.calls), server.connections) == (3, 1)
+
     def test_tokens_and_dollars_are_what_the_server_counted(self, server):
         usage = {"prompt_tokens": 1_000_000, "completion_tokens": 100_000, "cached_tokens": 400_000}
         server.script.append(answer(Notes.empty().model_dump(by_alias=True), **usage))
@@ -330,6 +336,11 @@ class TestFailures:
         with pytest.raises(BusyError, match="cannot be reached"):
             run(None, model=model)
 
+    def test_password_in_the_address_is_not_repeated(self):
+        model = OpenAIModel(KEY, "http://me:hunter2@127.0.0.1:9/v1")
+        with pytest.raises(BusyError, match=r"http://127\.0\.0\.1:9/v1/ cannot be reached"):
+            run(None, model=OnlineEnricher(model, "m", Budget(lambda: 100.0), timeout_s=5))
+
     def test_missing_vectors_are_no_result(self, server):
         item = {"object": "embedding", "index": 0, "embedding": [1.0]}
         server.script.append(Reply(200, {"object": "list", "data": [item], "model": "m"}))
@@ -408,7 +419,7 @@ class TestCeiling:
 
     def test_estimate_holds_for_all_requests_of_a_recording_in_parts(self, server, monkeypatch):
         monkeypatch.setenv("REM_ENRICH_INPUT_TOKENS", "3000")
-        recipe = enrich.fit_recipe(load_recipes()["notes"], EnrichSettings.from_env())
+        recipe = fit_recipe(load_recipes()["notes"], EnrichSettings.from_env())
         long = TestLongRecordings.SAID
         estimate = build_model(server).estimate(spoken(*long), recipe)
         run(server, said=long)

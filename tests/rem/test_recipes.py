@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -10,7 +11,9 @@ from moto import mock_aws
 from rem.core.errors import SetupError
 from rem.core.recipes import Recipe, pick_recipes
 from rem.recipes import choose_recipes, load_recipes
+from tests.rem.core.test_transcript import build_transcript
 
+USAGE = {"requests": 1, "inputTokens": 10, "cachedTokens": 0, "outputTokens": 1, "llmUsd": 0.5}
 SHIPPED = {"notes", "chapters", "speaker-names", "corrections", "embeddings"}
 
 
@@ -202,3 +205,28 @@ class TestRunOptions:
         chosen = self.settings()
         assert chosen["recipes"] == str(tmp_path / "mine")
         assert chosen["max_enrich_usd"] == "0.01"
+
+    def test_environment_may_keep_notes_on_this_machine(self, monkeypatch):
+        monkeypatch.setenv("REM_ENRICH_ENGINE", "offline")
+        assert self.settings()["enrich_engine"] == "offline"
+
+    def test_prefix_is_for_aws(self, monkeypatch):
+        monkeypatch.setenv("REM_RECIPES", "s3://bucket/recipes")
+        with pytest.raises(SetupError, match="names a folder"):
+            self.settings()
+
+
+@pytest.mark.parametrize(
+    ("notes", "sentence"),
+    [
+        ({}, "Notes: none."),
+        ({"notes": {"engine": "offline"}}, "Notes: made on this machine, nothing was sent."),
+        ({"notes": {"error": "BusyError", "message": "m"}}, "0 answer(s)"),
+        ({"a": {"engine": "openai", "usage": USAGE}}, "1 answer(s), 10 tokens sent, for US$ 0.5"),
+        ({"a": {"engine": "openai", "usage": {**USAGE, "llmUsd": None}}}, "of unknown price"),
+    ],
+)  # fmt: skip
+def test_report_says_what_left_the_machine(notes, sentence):
+    from rem.run import describe_spending
+
+    assert sentence in describe_spending(replace(build_transcript([]), notes=notes))

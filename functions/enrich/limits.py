@@ -1,0 +1,54 @@
+"""What bounds a recipe: the model's context, and the spending ceiling of the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rem.config import EnrichSettings
+from rem.core.errors import SetupError
+from rem.core.recipes import MERGE_FACTOR, Recipe
+from rem.core.transcript import Transcript
+from rem.ports import Enricher
+
+
+def fit_recipe(recipe: Recipe, settings: EnrichSettings) -> Recipe:
+    """The recipe within the model's context, where the settings give it a smaller one."""
+    limit = min(recipe.max_input_tokens, settings.enrich_input_tokens or recipe.max_input_tokens)
+    output = min(recipe.max_output_tokens, limit // MERGE_FACTOR)
+    try:
+        return replace(recipe, max_input_tokens=limit, max_output_tokens=output)
+    except ValueError as error:
+        raise SetupError(f"REM_ENRICH_INPUT_TOKENS is too small: {error}") from error
+
+
+def check_ceiling(
+    transcript: Transcript,
+    recipe: Recipe,
+    planned: Sequence[Recipe],
+    model: Enricher,
+    ceiling_usd: float | None,
+) -> None:
+    """Whether this recipe, after those planned before it, stays below the recording's ceiling.
+
+    Every iteration computes the same sums, so they need not talk to each other.
+
+    Raises:
+        SetupError: it does not, or the model's price is not known.
+    """
+    if ceiling_usd is None:
+        return
+    names = [each.name for each in planned]
+    before = planned[: names.index(recipe.name)]
+    costs = {each.name: model.estimate(transcript, each).usd for each in (*before, recipe)}
+    if costs[recipe.name] is None:
+        raise SetupError(
+            f"the price of {model.choose_model(recipe)} is not known, so the ceiling of ${ceiling_usd:g} "
+            "(REM_MAX_ENRICH_USD) cannot be kept: add it to rem/prices.yaml, or set no ceiling"
+        )
+    total_usd = sum(usd or 0.0 for usd in costs.values())
+    if total_usd > ceiling_usd:
+        raise SetupError(
+            f"with the recipe {recipe.name} this recording's notes could cost ${total_usd:.4f}, more than "
+            f"the ceiling of ${ceiling_usd:g}: raise REM_MAX_ENRICH_USD, or choose fewer recipes"
+        )
