@@ -90,7 +90,10 @@ def _parse(name: str, text: str, files: Mapping[str, str], where: str) -> Recipe
     try:
         return _RECIPE.validate_python(document)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['msg']}".strip() for e in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc']))} {e['msg'].removeprefix('Value error, ')}".strip()
+            for e in error.errors()
+        )
         raise refuse(wrong) from error
 
 

@@ -48,7 +48,7 @@ class RunOptions:
         Raises:
             SetupError: a model or a recipe is not to be had.
         """
-        stages = load_stages()
+        stages, notes = load_stages(), self._enrich_settings()
         whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
         diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
         return {
@@ -56,7 +56,7 @@ class RunOptions:
             "diarization_model": resolve_diarization(diarization),
             "language": self.language,
             "speakers": self.speakers or "",
-            **self._enrich_settings(),
+            **notes,
         }
 
     def _enrich_settings(self) -> dict[str, object]:

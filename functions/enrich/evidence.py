@@ -86,7 +86,7 @@ class Evidence:
     def _proves_name(self, found: SpeakerName) -> bool:
         """The quote stands in the segment, the name in the quote, and the label is a speaker's."""
         quote, name = _plain(found.quote), _plain(found.name)
-        return found.label in self._labels and bool(name) and name in quote and self._says(found, quote)
+        return found.label in self._labels and _holds(quote, name) and self._says(found, quote)
 
     def _is_mishearing(self, found: Correction) -> bool:
         """The words stand in the segment, and the suggestion is another text that sounds alike."""
@@ -101,7 +101,12 @@ class Evidence:
         if not self._exists(found.segment_id):
             self.dropped["citations"] += 1
             return False
-        return f" {words} " in f" {_plain(self._texts[found.segment_id])} "
+        return _holds(_plain(self._texts[found.segment_id]), words)
+
+
+def _holds(text: str, words: str) -> bool:
+    """Whether the words stand in the text, one after the other and whole."""
+    return bool(words) and f" {words} " in f" {text} "
 
 
 def _plain(text: str) -> str:

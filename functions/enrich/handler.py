@@ -54,7 +54,7 @@ def _identify(recipe: Recipe, model: Enricher, settings: EnrichSettings) -> dict
         "tokens": [recipe.max_input_tokens, recipe.max_output_tokens],
         "merge": recipe.merge,
         "dimensions": recipe.dimensions,
-        "summary_sentences": settings.summary_sentences,
+        "summary_sentences": settings.summary_sentences if model.engine == "offline" else None,
     }
 
 

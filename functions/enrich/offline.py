@@ -21,7 +21,8 @@ TITLE_PHRASES = 3
 MOST_ITEMS = 10  # per list; a longer list of picked sentences is no note any more
 CHAPTER_S = 600.0
 TASK = re.compile(
-    r"(?:^|, |\band )(?P<who>I|[Ww]e|(?!It\b|That\b|This\b|There\b|They\b|You\b|What\b|Who\b)[A-Z][a-z]+)"
+    r"(?:^|, |\band |\b(?:[Tt]oday|[Tt]omorrow|[Tt]hen|[Ss]o) )"
+    r"(?P<who>I|[Ww]e|(?!It\b|That\b|This\b|There\b|They\b|You\b|What\b|Who\b)[A-Z][a-z]+)"
     r"(?: will|'ll| have to| has to| need to| needs to| must) (?!be\b)"
 )
 DUE = re.compile(

@@ -12,7 +12,7 @@ from functions.enrich.evidence import Evidence
 from functions.enrich.openai_model import Answered, OpenAIModel
 from functions.enrich.prompts import Request, build_requests, disarm, to_lines
 from functions.enrich.schemas import OUTPUTS, VECTORS, Answer
-from rem.core.errors import BudgetError
+from rem.core.errors import AnswerError, BudgetError
 from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
 from rem.core.transcript import Transcript
@@ -62,6 +62,8 @@ class OnlineEnricher:
         requests = build_requests(recipe, lines, merging=merging)
         if len(requests) == 1:
             return self._ask(recipe, schema, requests[0])
+        if merging and len(requests) == len(lines):
+            raise AnswerError(f"the notes of the recording's {len(lines)} parts are too long to merge")
         parts = [self._ask_once(recipe, schema, request, memory) for request in requests]
         usage = sum((part.usage for part in parts), Usage())
         if recipe.merge == "join":
@@ -100,5 +102,5 @@ class OnlineEnricher:
     def _time_left_s(self) -> float:
         left_s = self._budget.remaining_s()
         if left_s < SHORTEST_REQUEST_S:
-            raise BudgetError("the answers so far are stored; the next attempt asks for the rest")
+            raise BudgetError("time is nearly up; the next attempt asks for what is missing")
         return min(left_s, self._timeout_s)

@@ -151,7 +151,9 @@ class OpenAIModel:
 
     def _reason(self, error: Any) -> str:
         said = str(error.body.get("message", "")) if isinstance(error.body, dict) else ""
-        said = " ".join(said.replace(self._key, "***").split())[:REASON_CHARACTERS]
+        if self._key:
+            said = said.replace(self._key, "***")
+        said = " ".join(said.split())[:REASON_CHARACTERS]
         return said or "check the model's name and OPENAI_BASE_URL, which usually ends in /v1"
 
     def _no_openai_server(self) -> SetupError:

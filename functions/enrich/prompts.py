@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rem.core.errors import SetupError
 from rem.core.recipes import Recipe
 from rem.core.transcript import Transcript
 
@@ -48,9 +49,18 @@ def to_lines(transcript: Transcript) -> list[str]:
 
 
 def build_requests(recipe: Recipe, lines: Sequence[str], *, merging: bool = False) -> list[Request]:
-    """As few requests as the recipe's input tokens allow; each line is in exactly one."""
+    """As few requests as the recipe's input tokens allow; each line is in exactly one.
+
+    Raises:
+        SetupError: the prompt itself takes more than half of them.
+    """
     system = f"{RULES}\n\n{recipe.prompt}" + (MERGE if merging else "")
     room_tokens = recipe.max_input_tokens - REQUEST_TOKENS - estimate_tokens(system)
+    if room_tokens < recipe.max_input_tokens / 2:
+        raise SetupError(
+            f"the prompt of the recipe {recipe.name} leaves less than half of {recipe.max_input_tokens} input "
+            "tokens for the transcript: shorten it, or raise max_input_tokens"
+        )
     return [
         Request(system, "\n".join(["<transcript>", *part, "</transcript>"]))
         for part in _split(lines, room_tokens)

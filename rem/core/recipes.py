@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-SMALLEST_INPUT_TOKENS = 500  # below it a part of a transcript is a handful of sentences
-MERGE_FACTOR = 4  # answers must be this much smaller than what was read, or merging them would never end
+SMALLEST_INPUT_TOKENS = 2_000  # below it the rules and the prompt leave no room for a transcript
+MERGE_FACTOR = 6  # an answer is this much smaller than what was read, or merging would never end
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Recipe:
         if self.max_input_tokens < SMALLEST_INPUT_TOKENS:
             raise ValueError(f"max_input_tokens must be at least {SMALLEST_INPUT_TOKENS}")
         if self.max_output_tokens < 1 or self.max_output_tokens * MERGE_FACTOR > self.max_input_tokens:
-            raise ValueError(f"max_output_tokens must be 1 to a {MERGE_FACTOR}th of max_input_tokens")
+            raise ValueError(f"max_output_tokens must be at most a {MERGE_FACTOR}th of max_input_tokens")
 
     def applies_to(self, language: str | None, speech_s: float) -> bool:
         fits = not self.languages or language in self.languages

@@ -60,6 +60,7 @@ def test_same_transcript_gives_the_same_note():
         ("Ben will repair the payment service before Friday.", "Ben", "before Friday"),
         ("I'll send the minutes tomorrow.", "SPEAKER_01", "tomorrow"),
         ("We need to order more paper.", None, None),
+        ("Today I will test the battery.", "SPEAKER_01", "Today"),
     ],
 )
 def test_what_somebody_takes_on_is_an_action_item(sentence, owner, due):

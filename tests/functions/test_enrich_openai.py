@@ -133,12 +133,12 @@ class TestHappyPath:
     def test_speaker_name_needs_a_quote_that_was_said(self, server):
         proven = {"label": "SPEAKER_00", "name": "Anna", "segmentId": 0, "quote": "this is Anna"}
         invented = {"label": "SPEAKER_01", "name": "Ben", "segmentId": 1, "quote": "I am Ben"}
-        mentioned = {**proven, "name": "Carla"}
+        mentioned, piece = {**proven, "name": "Carla"}, {**proven, "name": "Ann"}
         nobody = {**proven, "label": "SPEAKER_07"}
-        server.script.append(answer({"names": [proven, invented, mentioned, nobody]}))
+        server.script.append(answer({"names": [proven, invented, mentioned, piece, nobody]}))
         note = run(server, "speaker-names")["note"]
         assert note["names"] == [proven]
-        assert note["dropped"] == {"citations": 0, "items": 3}
+        assert note["dropped"] == {"citations": 0, "items": 4}
 
     def test_correction_must_sound_alike_and_stand_in_the_segment(self, server):
         good = {"segmentId": 2, "heard": "pie torch", "suggestion": "PyTorch", "reason": "a library"}
@@ -254,6 +254,21 @@ class TestLongRecordings:
         run(server, said=self.SAID, store=store)
         assert [call.texts for call in server.calls].count(first) == 1
 
+    def test_notes_that_never_get_shorter_end_in_a_sentence(self, server, monkeypatch):
+        monkeypatch.setenv("REM_ENRICH_INPUT_TOKENS", "3000")
+        server.reply = lambda call: answer({**Notes.empty().model_dump(by_alias=True), "summary": "x" * 9000})
+        with pytest.raises(AnswerError, match="too long to merge"):
+            run(server, said=self.SAID)
+
+    def test_prompt_that_leaves_no_room_is_named(self, server, tmp_path, monkeypatch):
+        (tmp_path / "p.yaml").write_text(
+            "{name: saga, output: Text, prompt: p.md, max_input_tokens: 6000, max_output_tokens: 500}"
+        )
+        (tmp_path / "p.md").write_text("Write. " * 2000)
+        monkeypatch.setenv("REM_RECIPES", str(tmp_path))
+        with pytest.raises(SetupError, match="prompt of the recipe saga leaves less than half of 6000"):
+            run(server, "saga")
+
     def test_a_spent_budget_leaves_before_the_next_request(self, server, monkeypatch):
         monkeypatch.setenv("REM_ENRICH_INPUT_TOKENS", "3000")
         left_s = iter([100.0, 1.0])
@@ -335,6 +350,12 @@ class TestFailures:
         )
         with pytest.raises(BusyError, match="cannot be reached"):
             run(None, model=model)
+
+    def test_server_without_a_key_is_quoted_as_it_speaks(self, server):
+        server.script.append(failure(404, "model 'm' not found", "api_error", None))
+        model = OnlineEnricher(OpenAIModel("", server.base_url), "m", Budget(lambda: 100.0), timeout_s=5)
+        with pytest.raises(SetupError, match="answered 404 for m: model 'm' not found"):
+            run(server, model=model)
 
     def test_password_in_the_address_is_not_repeated(self):
         model = OpenAIModel(KEY, "http://me:hunter2@127.0.0.1:9/v1")
