@@ -90,11 +90,13 @@ def _parse(name: str, text: str, files: Mapping[str, str], where: str) -> Recipe
     try:
         return _RECIPE.validate_python(document)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} {e['msg'].removeprefix('Value error, ')}".strip()
-            for e in error.errors()
-        )
+        wrong = "; ".join(_describe(problem) for problem in error.errors())
         raise refuse(wrong) from error
+
+
+def _describe(problem: Mapping[str, Any]) -> str:
+    field, said = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    return f"{field}: {said}" if field else str(said)
 
 
 def _read_folder(folder: Path) -> dict[str, str]:

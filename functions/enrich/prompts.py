@@ -58,8 +58,8 @@ def build_requests(recipe: Recipe, lines: Sequence[str], *, merging: bool = Fals
     room_tokens = recipe.max_input_tokens - REQUEST_TOKENS - estimate_tokens(system)
     if room_tokens < recipe.max_input_tokens / 2:
         raise SetupError(
-            f"the prompt of the recipe {recipe.name} leaves less than half of {recipe.max_input_tokens} input "
-            "tokens for the transcript: shorten it, or raise max_input_tokens"
+            f"the prompt of the recipe {recipe.name} leaves less than half of {recipe.max_input_tokens} "
+            "input tokens for the transcript: shorten it, or raise max_input_tokens"
         )
     return [
         Request(system, "\n".join(["<transcript>", *part, "</transcript>"]))
