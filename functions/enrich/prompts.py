@@ -82,4 +82,4 @@ def _split(lines: Iterable[str], room_tokens: int) -> Iterator[list[str]]:
 
 def disarm(text: str) -> str:
     """The text on one line, and without angle brackets: it can neither open nor close a tag."""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).replace("<", "(").replace(">", ")")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).replace("<", "(").replace(">", ")")

@@ -143,6 +143,16 @@ def test_required_recipe_that_fails_fails_the_execution_at_once(aws, server, run
     assert not any(e.get("stateExitedEventDetails", {}).get("name") == "EnrichNotes" for e in ran.history)
 
 
+def test_what_was_made_before_a_failure_is_not_asked_again(aws, server, run):
+    server.reply = lambda call: unauthorized(call.key) if "messages" in call.body else None
+    assert run(embeddings=True).execution["status"] == "SUCCEEDED"
+    assert run(embeddings=True, notes=True).execution["status"] == "FAILED"
+    server.calls.clear()
+    server.reply = lambda call: None
+    assert run(embeddings=True, notes=True).execution["status"] == "SUCCEEDED"
+    assert [call.path for call in server.calls] == ["/v1/chat/completions"]
+
+
 def test_server_errors_end_at_the_retry_limit_and_nobody_else_retries(aws, server, run):
     server.reply = lambda call: server_error()
     ran = run(notes=False)

@@ -292,6 +292,28 @@ class TestAssembleAndPublish:
         assert names == ["prepare", "transcribe", "diarize", "cluster", "assemble", "enrich", "publish"]
         assert catalog.records["standup"]["status"] == Status.COMPLETE
 
+    def test_failed_recipe_is_written_down_even_if_nobody_knows_why(self, assembled):
+        store, catalog, state = assembled
+        cause = json.dumps({"errorMessage": "no credit", "errorType": "SetupError"})
+        failed = [
+            {"recipe": "notes", "failure": {"Error": "SetupError", "Cause": cause}},
+            {"recipe": "chapters", "failure": {"Error": "States.Timeout"}},
+        ]
+        publish.run({**state, "notes": failed}, store=store, catalog=catalog)
+        assert store.read_json("transcripts/me/dev/standup.json")["notes"] == {
+            "notes": {"error": "SetupError", "message": "no credit"},
+            "chapters": {"error": "States.Timeout", "message": ""},
+        }
+        assert catalog.records["standup"]["status"] == Status.COMPLETE
+
+    def test_names_that_a_person_gave_are_in_every_document(self, assembled):
+        store, catalog, state = assembled
+        catalog.records["standup"]["speakerNames"] = {"SPEAKER_00": "Anna"}
+        publish.run(state, store=store, catalog=catalog)
+        assert store.read_json("transcripts/me/dev/standup.json")["speakers"][0]["name"] == "Anna"
+        for extension in ("srt", "vtt", "txt", "md"):
+            assert b"Anna" in store.objects[f"transcripts/me/dev/standup.{extension}"]
+
     def test_a_late_assemble_does_not_undo_a_finished_recording(self, assembled):
         store, catalog, state = assembled
         publish.run(state, store=store, catalog=catalog)
