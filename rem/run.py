@@ -27,6 +27,7 @@ from rem.stages import load_stages
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
 BAD_INPUT = "FAILED"
+FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,13 @@ class RunOptions:
         names = self.recipes if self.enrich else ("none",)
         choose_recipes(source, names, None, 0.0)  # a misspelt name is found out before the work
         chosen = {
+            **{name: os.environ.get(f"REM_{name.upper()}", "") for name in FROM_ENVIRONMENT},
             "recipes": source,
             "recipe_names": ",".join(names),
             "enrich_model": self.enrich_model,
-            "enrich_engine": self.enrich_engine or os.environ.get("REM_ENRICH_ENGINE", ""),
-            "max_enrich_usd": os.environ.get("REM_MAX_ENRICH_USD", ""),
         }
+        if self.enrich_engine:
+            chosen["enrich_engine"] = self.enrich_engine
         return {name: value for name, value in chosen.items() if value}
 
     @property

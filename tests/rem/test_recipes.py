@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import boto3
 import pytest
@@ -11,6 +11,7 @@ from moto import mock_aws
 from rem.core.errors import SetupError
 from rem.core.recipes import Recipe, pick_recipes
 from rem.recipes import choose_recipes, load_recipes
+from rem.stages import ROOT
 from tests.rem.core.test_transcript import build_transcript
 
 USAGE = {"requests": 1, "inputTokens": 10, "cachedTokens": 0, "outputTokens": 1, "llmUsd": 0.5}
@@ -94,6 +95,17 @@ def test_what_cannot_be_used_is_refused_with_file_and_reason(tmp_path, text, sen
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(SetupError, match="gone is not a folder of recipes"):
         load_recipes(str(tmp_path / "gone"))
+
+
+def test_recipe_of_the_docs_is_one(tmp_path):
+    page = (ROOT / "docs" / "operations.md").read_text()
+    example = re.search(r"```yaml\n(name: .*?)```", page, re.DOTALL)
+    assert example is not None
+    recipe = load_recipes(write(tmp_path, standup_yaml=example[1], standup_md="List what was done."))[
+        "standup"
+    ]
+    assert recipe.merge == "ask"
+    assert {f"{field.name}:" for field in fields(Recipe)} - set(example[1].split()) == {"dimensions:"}
 
 
 class TestChoice:
@@ -209,6 +221,8 @@ class TestRunOptions:
     def test_environment_may_keep_notes_on_this_machine(self, monkeypatch):
         monkeypatch.setenv("REM_ENRICH_ENGINE", "offline")
         assert self.settings()["enrich_engine"] == "offline"
+        monkeypatch.setenv("REM_ENRICH_ENGINE", "openai")
+        assert self.settings(enrich_engine="offline")["enrich_engine"] == "offline"
 
     def test_prefix_is_for_aws(self, monkeypatch):
         monkeypatch.setenv("REM_RECIPES", "s3://bucket/recipes")
