@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import recipes
+from rem.commands import dlq, executions, recipes
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -129,6 +129,12 @@ def demo(
 
 
 app.command()(recipes.recipes)
+app.command()(executions.executions)
+app.command()(executions.show)
+app.command()(executions.redrive)
+app.command()(executions.stop)
+app.command()(executions.doctor)
+app.add_typer(dlq.app, name="dlq")
 
 
 def exit_code(outcomes: list[Outcome]) -> int:

@@ -6,22 +6,35 @@ import json
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from rem.core.captions import format_clock
+from rem.core.recordings import Recording
 from rem.core.transcript import Transcript
-from rem.localaws.session import Outcome, Upload
 from rem.progress import StateProgress
+
+if TYPE_CHECKING:
+    from rem.localaws.session import Outcome
+
+
+class Shown(Protocol):
+    """What a row is about: an upload of `rem run`, or an execution that a command follows."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def recording(self) -> Recording: ...
 
 
 class Display(AbstractContextManager["Display"]):
     """Live progress on standard error: a row per running state; plain lines where there is no terminal."""
 
-    def __init__(self, console: Console, files: int) -> None:
+    def __init__(self, console: Console, files: int, boot: str = "Start the local AWS") -> None:
         self._console, self._files = console, files
         self._rows: dict[tuple[str, str], TaskID] = {}
         self._heard: dict[tuple[str, str, int], tuple[float, float]] = {}
@@ -35,7 +48,7 @@ class Display(AbstractContextManager["Display"]):
             console=console,
             disable=not console.is_terminal,
         )
-        self._boot = self._progress.add_task("Start the local AWS", total=1, note="")
+        self._boot = self._progress.add_task(boot, total=1, note="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -53,13 +66,13 @@ class Display(AbstractContextManager["Display"]):
             place = (said["recordingId"], said["stage"].capitalize(), said["part"])
             self._heard[place] = (said["doneSeconds"], said["totalSeconds"])
 
-    def show(self, upload: Upload, states: Mapping[str, StateProgress]) -> None:
+    def show(self, upload: Shown, states: Mapping[str, StateProgress]) -> None:
         with self._lock:
             self._progress.update(self._boot, completed=1, visible=False)
             for state in states.values():
                 self._show_state(upload, state)
 
-    def _show_state(self, upload: Upload, state: StateProgress) -> None:
+    def _show_state(self, upload: Shown, state: StateProgress) -> None:
         row = (upload.recording.recording_id, state.name)
         label = f"{upload.path.name}: {state.name}" if self._files > 1 else state.name
         if row not in self._rows:

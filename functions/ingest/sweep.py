@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from functions.ingest.status import Notify, build_notify, settle
 from rem.aws import DynamoCatalog, Executions, S3Store, send_message
@@ -17,6 +16,7 @@ from rem.core.executions import RUNNING, Change
 from rem.core.jobs import Status
 from rem.core.keys import execution_name
 from rem.core.recordings import Recording
+from rem.core.uploads import build_message
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
 from rem.stage import Budget, Context
@@ -65,7 +65,7 @@ class Sweep:
         name = execution_name(recording.recording_id, recording.key, etag)
         execution = self.executions.describe(record.get("executionArn") or self.executions.build_arn(name))
         if execution is None:
-            self.send(build_upload_message(recording, etag))
+            self.send(build_message(recording, etag))
             return self._touch(recording, record, "requeued")
         change = Change.from_description(execution)
         if change.status == RUNNING:
@@ -87,12 +87,6 @@ class Sweep:
 
     def _touch(self, recording: Recording, record: Json, done: str) -> str:
         return done if self.catalog.replace(recording, record, {}) else "moved"
-
-
-def build_upload_message(recording: Recording, etag: str) -> Json:
-    """S3's own event, reduced to what the starter reads: the execution gets the name it would have had."""
-    stored = {"key": quote(recording.key), "eTag": etag}
-    return {"Records": [{"s3": {"bucket": {"name": recording.bucket}, "object": stored}}]}
 
 
 def _format(moment: datetime) -> str:

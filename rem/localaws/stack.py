@@ -108,7 +108,7 @@ def create_stack(
     """
     s3, sqs = aws.client("s3"), aws.client("sqs")
     s3.create_bucket(Bucket=BUCKET)
-    _create_table(aws)
+    create_table(aws)
     dead_letter_url = sqs.create_queue(QueueName=f"{QUEUE}-dlq")["QueueUrl"]
     queue_url = sqs.create_queue(QueueName=QUEUE, Attributes=_queue_attributes(stages))["QueueUrl"]
     arns = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" for name in stages}
@@ -126,7 +126,7 @@ def create_stack(
     return Stack(BUCKET, TABLE, queue_url, dead_letter_url, MACHINE_ARN)
 
 
-def _create_table(aws: LocalAws) -> None:
+def create_table(aws: LocalAws) -> None:
     names = ("userId", "recordingId", "deviceId", "startedAt", "open", "updatedAt")
     aws.client("dynamodb").create_table(
         TableName=TABLE,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from functions.ingest.start import parse_message
 from functions.ingest.sweep import Sweep
 from rem.config import SweepSettings
 from rem.core.jobs import Status
 from rem.core.keys import execution_name
 from rem.core.recordings import Recording
+from rem.core.uploads import parse_message
 from rem.stage import Budget
 from tests.fakes import FakeCatalog, FakeExecutions, FakeStore
 

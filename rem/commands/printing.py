@@ -1,0 +1,52 @@
+"""How commands print: tables as wide as the terminal, at least 100 columns where there is none."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 100  # of a pipe or a file
+
+
+def build_console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+def build_table(*columns: str) -> Table:
+    """Cells fold rather than lose their end: names are there to be copied."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, default=_to_text))
+
+
+def format_seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    return f"{minutes} min {rest_s} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_moment(moment: datetime) -> str:
+    """In the zone of this machine, as the person's clock shows it."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def shorten(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone().isoformat(timespec="milliseconds")
+    raise TypeError(f"{type(value).__name__} is no JSON")
