@@ -131,7 +131,7 @@ def redrive(
     with open_target(profile, region, stack, endpoint_url, data) as target:
         known = _open(target)
         chosen = (
-            list(_choose_failed(known)) if all_failed else [_find(target, user, name) for name in names or ()]
+            list(choose_failed(known)) if all_failed else [_find(target, user, name) for name in names or ()]
         )
         gone_on = [each for each in chosen if _redrive(known, each)]
         if all_failed and not chosen:
@@ -246,7 +246,7 @@ def _read_record(target: Target, user: str, recording_id: str) -> dict[str, Any]
     return record
 
 
-def _choose_failed(known: Executions) -> Iterator[Execution]:
+def choose_failed(known: Executions) -> Iterator[Execution]:
     """What ABORTED was stopped on purpose; what is bad input fails again."""
     for execution in known.list_newest(10_000, only_failed=True):
         if execution.status == "ABORTED":

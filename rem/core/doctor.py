@@ -109,6 +109,13 @@ def _is_busy(case: Case) -> Diagnosis | None:
     return Diagnosis("busy", sentence, ("# Wait until it is quiet, then:", *_redrive(case)))
 
 
+def _is_answer(case: Case) -> Diagnosis | None:
+    if case.failure.error != "AnswerError":
+        return None
+    sentence = f"The language model gave no answer that {case.failure.state} can use: {_tidy(case)}"
+    return Diagnosis("answer", sentence, _redrive(case))
+
+
 def _is_budget(case: Case) -> Diagnosis | None:
     if case.failure.error != "BudgetError":
         return None
@@ -193,6 +200,7 @@ RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
     _is_bad_input,
     _is_setup,
     _is_busy,
+    _is_answer,
     _is_budget,
     _is_out_of_memory,
     _is_stage_timeout,

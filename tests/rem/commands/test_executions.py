@@ -5,8 +5,10 @@ import json
 import pytest
 
 from rem.aws import DynamoCatalog
+from rem.commands.executions import choose_failed
 from rem.core.recordings import Recording
-from rem.localaws.stack import TABLE
+from rem.executions import Executions
+from rem.localaws.stack import MACHINE_ARN, TABLE
 from tests.rem.commands.conftest import RECORDING
 
 pytestmark = pytest.mark.slow
@@ -117,3 +119,9 @@ def test_running_execution_is_stopped_with_its_reason(ran):
     stopped = sfn.describe_execution(executionArn=arn)
     assert (stopped["status"], stopped["cause"]) == ("ABORTED", "lunch")
     assert "stopped while W ran: lunch." in ran.rem("doctor", arn)[1]
+
+
+def test_all_failed_leaves_out_what_can_never_work_and_what_was_stopped(ran, capsys):
+    known = Executions(ran.aws.client("stepfunctions"), MACHINE_ARN)
+    assert [execution.name for execution in choose_failed(known)] == ["bad"]
+    assert "hopeless left out: prepare was told to fail" in capsys.readouterr().out

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from rem.core import errors
 from rem.core.doctor import Case, Limits, diagnose
 from rem.core.history import Failure
 
@@ -26,6 +27,7 @@ def case(error, message="", *, state="Transcribe", status="FAILED", attempts=1, 
         (case("SetupError", "set HF_TOKEN"), "setup", "something that Transcribe needs: set HF_TOKEN."),
         (case("BusyError", "429", attempts=7), "busy", "too busy for Transcribe 7 times: 429."),
         (case("Lambda.TooManyRequestsException"), "busy", "Lambda had no room for Transcribe"),
+        (case("AnswerError", "it refused"), "answer", "no answer that Transcribe can use: it refused."),
         (case("BudgetError", attempts=41), "time-budget", "used up its time, 41 times"),
         (case("Runtime.ExitError", KILLED), "out-of-memory", "needed more memory than its limit."),
         (case("Runtime.OutOfMemory"), "out-of-memory", "needed more memory"),
@@ -51,6 +53,11 @@ def test_each_failure_has_a_kind_and_one_sentence(failed, kind, says):
     assert says in diagnosis.sentence
     assert diagnosis.sentence.endswith((".", "!", "?"))
     assert diagnosis.commands
+
+
+@pytest.mark.parametrize("name", [name for name in vars(errors) if name.endswith("Error")])
+def test_no_error_of_ours_is_taken_for_a_bug(name):
+    assert diagnose(case(name, "why")).kind != "bug"
 
 
 def test_out_of_memory_names_the_figures_and_the_next_size():
