@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +15,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rem.core.errors import BusyError, SetupError
+from rem.core.errors import BusyError, InputError, SetupError
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
-from rem.ports import Head, Json
+from rem.ports import Head, Json, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,6 +34,8 @@ THROTTLES = {
     "RequestLimitExceeded",
 }
 FINISHED = (Status.COMPLETE, Status.ERROR)
+USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
+FIRST_MOMENT = "0"  # DynamoDB compares with no empty key
 OPEN_INDEX = "OpenIndex"  # sparse: only records that carry `open` are in it, see docs/adr/0017
 HISTORY_PAGE = 200
 
@@ -112,6 +115,44 @@ class S3Store:
     def upload(self, path: Path, key: str, content_type: str) -> None:
         self._client.upload_file(str(path), self.bucket, key, ExtraArgs={"ContentType": content_type})
 
+    def create(self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+        try:
+            self._client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=content,
+                ContentType=content_type,
+                Metadata=metadata,
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            _raise_if_busy(error, f"writing {key}")
+            raise
+        return True
+
+    def list_keys(self, prefix: str) -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def delete(self, prefix: str, belongs: Callable[[str], bool]) -> list[str]:
+        """The bucket keeps versions: what is deleted for good has none left, and no delete marker."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
+        removed: dict[str, None] = {}
+        for page in pages:
+            for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                if belongs(found["Key"]):
+                    self._delete_version(found["Key"], found["VersionId"])
+                    removed[found["Key"]] = None
+        return list(removed)
+
+    def _delete_version(self, key: str, version_id: str) -> None:
+        if version_id == "null":  # the bucket has no versions
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        else:
+            self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+
 
 def read_texts(url: str, client: S3Client | None = None) -> dict[str, str]:
     """The texts that lie directly under an S3 prefix, by file name.
@@ -158,7 +199,7 @@ class DynamoCatalog:
             **({} if status is Status.ERROR else {"error": None}),
         }
         return self._update(
-            recording,
+            _build_key(recording.user_id, recording.recording_id),
             values,
             "attribute_not_exists(statusRank) OR statusRank <= :rank",
             {":rank": {"N": str(status.rank)}},
@@ -166,11 +207,10 @@ class DynamoCatalog:
 
     def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
         """Every write changes `updatedAt`, so it tells whether the record is still as it was seen."""
+        key = _build_key(recording.user_id, recording.recording_id)
         if seen is None or "updatedAt" not in seen:
-            return self._update(
-                recording, {**_identify(recording), **fields}, "attribute_not_exists(updatedAt)"
-            )
-        return self._update(recording, fields, "updatedAt = :seen", {":seen": {"S": seen["updatedAt"]}})
+            return self._update(key, {**_identify(recording), **fields}, "attribute_not_exists(updatedAt)")
+        return self._update(key, fields, "updatedAt = :seen", {":seen": {"S": seen["updatedAt"]}})
 
     def read_open(self, before: str, limit: int) -> list[Json]:
         answer = self._client.query(
@@ -183,9 +223,58 @@ class DynamoCatalog:
         )
         return [_from_item(item) for item in answer["Items"]]
 
+    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
+        return self._update(_build_key(user_id, recording_id), fields, "attribute_exists(recordingId)")
+
+    def find(
+        self,
+        user_id: str,
+        *,
+        device_id: str | None = None,
+        session_id: str | None = None,
+        since: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """One query of one index. Two users' devices and sessions may have one name: a filter parts them."""
+        if session_id is not None:
+            index, partition = SESSION_INDEX, {"sessionId": session_id}
+        elif device_id is not None:
+            index, partition = DEVICE_INDEX, {"deviceId": device_id}
+        else:
+            index, partition = USER_INDEX, {"userId": user_id}
+        [(name, value)] = partition.items()
+        values = {":partition": {"S": value}, ":since": {"S": since or FIRST_MOMENT}}
+        more: dict[str, Any] = {}
+        if index != USER_INDEX:
+            more["FilterExpression"] = "userId = :user"
+            values[":user"] = {"S": user_id}
+        if cursor is not None:
+            started_at, recording_id = parse_cursor(cursor)
+            start = {"userId": user_id, "recordingId": recording_id, "startedAt": started_at, **partition}
+            more["ExclusiveStartKey"] = {field: {"S": text} for field, text in start.items()}
+        answer = self._client.query(
+            TableName=self.table,
+            IndexName=index,
+            KeyConditionExpression=f"{name} = :partition AND startedAt >= :since",
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+            **more,
+        )
+        last = answer.get("LastEvaluatedKey")
+        after = build_cursor(last["startedAt"]["S"], last["recordingId"]["S"]) if last else None
+        return Page([_from_item(item) for item in answer["Items"]], after)
+
+    def delete(self, user_id: str, recording_id: str) -> bool:
+        answer = self._client.delete_item(
+            TableName=self.table, Key=_build_key(user_id, recording_id), ReturnValues="ALL_OLD"
+        )
+        return bool(answer.get("Attributes"))
+
     def _update(
         self,
-        recording: Recording,
+        key: Mapping[str, Any],
         fields: Mapping[str, Any],
         condition: str,
         condition_values: Mapping[str, Any] | None = None,
@@ -205,7 +294,7 @@ class DynamoCatalog:
         try:
             self._client.update_item(
                 TableName=self.table,
-                Key={"userId": {"S": recording.user_id}, "recordingId": {"S": recording.recording_id}},
+                Key=key,
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
@@ -218,14 +307,37 @@ class DynamoCatalog:
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False
-            _raise_if_busy(error, f"updating {recording.recording_id}")
+            _raise_if_busy(error, f"updating {key['recordingId']['S']}")
             raise
         return True
 
     def read(self, user_id: str, recording_id: str) -> Json | None:
-        key = {"userId": {"S": user_id}, "recordingId": {"S": recording_id}}
+        key = _build_key(user_id, recording_id)
         item = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else _from_item(item)
+
+
+def build_cursor(started_at: str, recording_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([started_at, recording_id]).encode()).decode()
+
+
+def parse_cursor(cursor: str) -> tuple[str, str]:
+    """The counterpart of build_cursor. It names no user: a cursor that was made up opens nobody's list.
+
+    Raises:
+        InputError: it is none of ours.
+    """
+    try:
+        started_at, recording_id = json.loads(base64.urlsafe_b64decode(cursor))
+    except ValueError as error:
+        raise InputError("the cursor is none that a list gave you: leave it out to start anew") from error
+    if not (isinstance(started_at, str) and isinstance(recording_id, str) and started_at and recording_id):
+        raise InputError("the cursor is none that a list gave you: leave it out to start anew")
+    return started_at, recording_id
+
+
+def _build_key(user_id: str, recording_id: str) -> Json:
+    return {"userId": {"S": user_id}, "recordingId": {"S": recording_id}}
 
 
 def _identify(recording: Recording) -> Json:

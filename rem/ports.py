@@ -42,6 +42,20 @@ class Store(Protocol):
     def write_bytes(self, key: str, content: bytes, content_type: str) -> None: ...
     def download(self, key: str, path: Path) -> None: ...
     def upload(self, path: Path, key: str, content_type: str) -> None: ...
+    def create(self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+        """Write an object where none is; False where one is already."""
+
+    def list_keys(self, prefix: str) -> list[str]: ...
+    def delete(self, prefix: str, belongs: Callable[[str], bool]) -> list[str]:
+        """Remove the objects below a prefix whose key belongs, with all their versions; their keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records, and where the next ones are found; None after the last."""
+
+    records: Sequence[Json]
+    cursor: str | None
 
 
 class Catalog(Protocol):
@@ -58,6 +72,33 @@ class Catalog(Protocol):
 
     def read_open(self, before: str, limit: int) -> list[Json]:
         """Unfinished records that were not touched since `before` (ISO 8601 UTC), the oldest first."""
+
+    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
+        """Set fields (None removes one), the status stays; False where there is no record."""
+
+    def find(
+        self,
+        user_id: str,
+        *,
+        device_id: str | None = None,
+        session_id: str | None = None,
+        since: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """A user's records, newest first by startedAt; a page may hold fewer than the limit.
+
+        Args:
+            device_id: Only what this device recorded. Ignored where a session is named.
+            session_id: Only the recordings of one session.
+            since: ISO 8601 UTC; nothing that started before.
+
+        Raises:
+            InputError: the cursor is none of ours.
+        """
+
+    def delete(self, user_id: str, recording_id: str) -> bool:
+        """Remove the record; False where there was none."""
 
 
 class Executions(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
 from rem.core.transcript import Segment, Word
-from rem.ports import Head, Json, Samples
+from rem.ports import Head, Json, Page, Samples
 
 
 @dataclass
@@ -49,6 +49,22 @@ class FakeStore:
     def upload(self, path: Path, key: str, content_type: str) -> None:
         self.write_bytes(key, path.read_bytes(), content_type)
 
+    def create(self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
+        if key in self.objects:
+            return False
+        self.write_bytes(key, content, content_type)
+        self.metadata[key] = dict(metadata)
+        return True
+
+    def list_keys(self, prefix: str) -> list[str]:
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    def delete(self, prefix: str, belongs: Callable[[str], bool]) -> list[str]:
+        removed = [key for key in self.list_keys(prefix) if belongs(key)]
+        for key in removed:
+            del self.objects[key]
+        return removed
+
 
 @dataclass
 class FakeCatalog:
@@ -66,7 +82,8 @@ class FakeCatalog:
 
     def read(self, user_id: str, recording_id: str) -> Json | None:
         record = self.records.get(recording_id)
-        return None if record is None else dict(record)
+        is_theirs = record is not None and record["userId"] == user_id
+        return dict(record) if record is not None and is_theirs else None
 
     def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
         if self.records.get(recording.recording_id) != seen:
@@ -77,6 +94,37 @@ class FakeCatalog:
         unfinished = [r for r in self.records.values() if r["status"] not in (Status.COMPLETE, Status.ERROR)]
         overdue = [dict(record) for record in unfinished if record["updatedAt"] < before]
         return sorted(overdue, key=lambda record: record["updatedAt"])[:limit]
+
+    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
+        record = self.read(user_id, recording_id)
+        return record is not None and self._set(
+            Recording.from_event({"bucket": "b", "key": "k", **record}), fields
+        )
+
+    def find(
+        self,
+        user_id: str,
+        *,
+        device_id: str | None = None,
+        session_id: str | None = None,
+        since: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        wanted = {"userId": user_id, "sessionId": session_id, "deviceId": None if session_id else device_id}
+        found = [
+            dict(record)
+            for record in self.records.values()
+            if all(record.get(name) == value for name, value in wanted.items() if value is not None)
+            and record["startedAt"] >= since
+        ]
+        found.sort(key=lambda record: (record["startedAt"], record["recordingId"]), reverse=True)
+        first = int(cursor or 0)
+        return Page(found[first : first + limit], str(first + limit) if first + limit < len(found) else None)
+
+    def delete(self, user_id: str, recording_id: str) -> bool:
+        record = self.read(user_id, recording_id)
+        return record is not None and bool(self.records.pop(recording_id))
 
     def _set(self, recording: Recording, fields: Mapping[str, Any]) -> bool:
         self.clock_s += 1

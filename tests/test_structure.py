@@ -13,11 +13,14 @@ LAYERS = {  # package -> what of ours it may import
     "rem/ports.py": {"rem.core"},
     "rem/aws.py": {"rem.core", "rem.ports"},
     "rem/config.py": {"rem.core"},
+    "rem/documents.py": {"rem.core", "rem.ports"},
+    "rem/library.py": {"rem.core", "rem.ports", "rem.documents"},
+    "rem/keys.py": {"rem.core", "rem.ports"},
     "rem/stages.py": set(),
     "rem/progress.py": set(),
     "functions": {
         *("rem.core", "rem.ports", "rem.aws", "rem.config", "rem.stage", "rem.audio", "functions"),
-        *("rem.recipes", "rem.prices"),
+        *("rem.recipes", "rem.prices", "rem.documents", "rem.library", "rem.keys"),
     },
     "rem/localaws": {"rem.core", "rem.stages", "rem.progress", "rem.localaws"},
 }

@@ -10,21 +10,13 @@ from typing import Any
 from rem.audio import Prepared
 from rem.aws import DynamoCatalog, S3Store
 from rem.config import PublishSettings
-from rem.core.captions import RENDERERS
 from rem.core.jobs import PublishJob, Status
-from rem.core.keys import transcript_key
 from rem.core.names import apply_names
 from rem.core.receipts import Receipt, sum_by_stage
 from rem.core.transcript import Transcript
+from rem.documents import write_documents
 from rem.ports import Catalog, Json, Store
 from rem.stage import Context, Stopwatch
-
-CONTENT_TYPES = {
-    "srt": "application/x-subrip",
-    "vtt": "text/vtt",
-    "txt": "text/plain; charset=utf-8",
-    "md": "text/markdown; charset=utf-8",
-}
 
 
 def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
@@ -35,18 +27,13 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
     transcript = _put_names(transcript, catalog)
     stages = [receipt.to_json() for receipt in sum_by_stage([*receipts, watch.read()])]
     transcript = replace(transcript, stages=tuple(stages))
-    recording = transcript.recording
-    keys = {
-        extension: transcript_key(recording.user_id, recording.device_id, recording.recording_id, extension)
-        for extension in ("json", *RENDERERS)
-    }
-    for extension, render in RENDERERS.items():
-        store.write_bytes(keys[extension], render(transcript).encode(), CONTENT_TYPES[extension])
-    store.write_json(keys["json"], transcript.to_json())
+    key = write_documents(store, transcript)
     title = transcript.notes.get("notes", {}).get("title", "")
-    fields = {"transcriptKey": keys["json"], "title": title, "durationSeconds": transcript.duration_s}
-    catalog.advance(recording, Status.COMPLETE, fields | {"speakerCount": len(transcript.speakers)})
-    return {"transcriptKey": keys["json"], "speakers": len(transcript.speakers)}
+    fields = {"transcriptKey": key, "title": title, "durationSeconds": transcript.duration_s}
+    catalog.advance(
+        transcript.recording, Status.COMPLETE, fields | {"speakerCount": len(transcript.speakers)}
+    )
+    return {"transcriptKey": key, "speakers": len(transcript.speakers)}
 
 
 def _load(job: PublishJob, store: Store) -> tuple[Transcript, list[Receipt]]:

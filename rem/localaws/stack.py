@@ -127,7 +127,7 @@ def create_stack(
 
 
 def create_table(aws: LocalAws) -> None:
-    names = ("userId", "recordingId", "deviceId", "startedAt", "open", "updatedAt")
+    names = ("userId", "recordingId", "deviceId", "sessionId", "startedAt", "open", "updatedAt")
     aws.client("dynamodb").create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -137,24 +137,23 @@ def create_table(aws: LocalAws) -> None:
             {"AttributeName": "recordingId", "KeyType": "RANGE"},
         ],
         GlobalSecondaryIndexes=[
-            {
-                "IndexName": "DeviceTimeIndex",
-                "KeySchema": [
-                    {"AttributeName": "deviceId", "KeyType": "HASH"},
-                    {"AttributeName": "startedAt", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            },
-            {
-                "IndexName": "OpenIndex",  # sparse: a finished record carries no `open`
-                "KeySchema": [
-                    {"AttributeName": "open", "KeyType": "HASH"},
-                    {"AttributeName": "updatedAt", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            },
+            _build_index("UserTimeIndex", "userId", "startedAt"),
+            _build_index("DeviceTimeIndex", "deviceId", "startedAt"),
+            _build_index("SessionIndex", "sessionId", "startedAt"),  # sparse: only what belongs to a session
+            _build_index("OpenIndex", "open", "updatedAt"),  # sparse: a finished record carries no `open`
         ],
     )
+
+
+def _build_index(name: str, partition: str, order: str) -> dict[str, object]:
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": order, "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+    }
 
 
 def _queue_attributes(stages: Mapping[str, StageConfig]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from rem.audio import WAV_HEADER_BYTES
 from rem.aws import DynamoCatalog, Executions, S3Store
+from rem.core.errors import InputError
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
 from rem.localaws import LocalAws
@@ -148,3 +149,90 @@ def test_executions_are_described_and_read_newest_first(stack):
     wait_until(lambda: executions.describe(arn)["status"] == "FAILED")
     ids = [event["id"] for event in executions.read_newest_events(arn)]
     assert ids == sorted(ids, reverse=True)
+
+
+def test_an_object_is_created_once(store):
+    assert store.create("once", b"first", "audio/wav", {"sha256": "a"})
+    assert not store.create("once", b"second", "audio/wav", {"sha256": "b"})
+    assert store.read_bytes("once") == b"first"
+    assert store.read_head("once").metadata == {"sha256": "a"}
+
+
+def test_what_is_deleted_leaves_no_version_and_no_marker(stack, store):
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    kept = S3Store("versions", s3)
+    for content in (b"1", b"2"):
+        for key in ("a/x", "a/y", "b/x"):
+            kept.write_bytes(key, content, "text/plain")
+    s3.delete_object(Bucket="versions", Key="a/x")
+    assert kept.list_keys("a/") == ["a/y"]
+    assert sorted(kept.delete("a/", lambda key: True)) == ["a/x", "a/y"]
+    left = s3.list_object_versions(Bucket="versions")
+    assert {version["Key"] for version in left["Versions"]} == {"b/x"}
+    assert "DeleteMarkers" not in left
+    assert kept.delete("a/", lambda key: True) == []
+    assert kept.delete("b/", lambda key: False) == []
+
+
+def test_plain_objects_are_deleted_too(store):
+    store.write_bytes("gone/1", b"x", "text/plain")
+    assert store.delete("gone/", lambda key: True) == ["gone/1"]
+    assert not store.exists("gone/1")
+
+
+def add_record(catalog, recording_id, started_at, *, user="anna", device="badge", **fields):
+    recording = Recording(recording_id, user, device, started_at, BUCKET, f"raw/{recording_id}")
+    catalog.advance(recording, Status.UPLOADED, fields)
+
+
+def test_records_are_listed_newest_first_page_by_page(catalog):
+    for i in range(5):
+        add_record(catalog, f"l{i}", f"2026-11-2{i}T09:00:00+00:00", device=f"d{i % 2}")
+    add_record(catalog, "theirs", "2026-11-29T09:00:00+00:00", user="ben", device="d0")
+    first = catalog.find("anna", limit=3)
+    assert [r["recordingId"] for r in first.records] == ["l4", "l3", "l2"]
+    second = catalog.find("anna", limit=3, cursor=first.cursor)
+    assert [r["recordingId"] for r in second.records] == ["l1", "l0"]
+    assert second.cursor is None
+    of_device = catalog.find("anna", device_id="d0", since="2026-11-22")
+    assert [r["recordingId"] for r in of_device.records] == ["l4", "l2"]
+
+
+def test_a_cursor_of_one_user_opens_no_other_users_list(catalog):
+    add_record(catalog, "c1", "2026-11-21T09:00:00+00:00", user="carl")
+    add_record(catalog, "c2", "2026-11-22T09:00:00+00:00", user="carl")
+    cursor = catalog.find("carl", limit=1).cursor
+    assert all(r["userId"] == "dora" for r in catalog.find("dora", cursor=cursor).records)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "bm9uZQ==", "WzEsMl0=", "WyIiLCIiXQ=="])
+def test_a_cursor_that_is_none_of_ours_is_refused(catalog, cursor):
+    with pytest.raises(InputError, match="none that a list gave you"):
+        catalog.find("anna", cursor=cursor)
+
+
+def test_a_session_is_found_by_its_name(catalog):
+    add_record(catalog, "s1", "2026-11-21T09:00:00+00:00", sessionId="talk", seq=1)
+    add_record(catalog, "s2", "2026-11-21T09:05:00+00:00", sessionId="talk", seq=2)
+    add_record(catalog, "s3", "2026-11-21T09:05:00+00:00", sessionId="talk", user="ben")
+    assert [r["seq"] for r in catalog.find("anna", session_id="talk").records] == [2, 1]
+
+
+def test_fields_are_set_only_on_a_record_that_is_there(catalog):
+    add_record(catalog, "f1", "2026-11-21T09:00:00+00:00")
+    assert catalog.set_fields("anna", "f1", {"speakerNames": {"SPEAKER_00": "Ada"}})
+    assert catalog.read("anna", "f1")["speakerNames"] == {"SPEAKER_00": "Ada"}
+    assert catalog.read("anna", "f1")["status"] == "UPLOADED"
+    assert catalog.set_fields("anna", "f1", {"speakerNames": None})
+    assert "speakerNames" not in catalog.read("anna", "f1")
+    assert not catalog.set_fields("anna", "nobody", {"a": 1})
+    assert catalog.read("anna", "nobody") is None
+
+
+def test_a_record_is_deleted_once(catalog):
+    add_record(catalog, "d1", "2026-11-21T09:00:00+00:00")
+    assert catalog.delete("anna", "d1")
+    assert not catalog.delete("anna", "d1")
+    assert catalog.read("anna", "d1") is None

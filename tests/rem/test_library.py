@@ -1,0 +1,170 @@
+import json
+
+import pytest
+
+from rem.core.captions import RENDERERS
+from rem.core.errors import InputError
+from rem.core.jobs import Status
+from rem.core.recordings import Recording
+from rem.core.transcript import Segment, Speaker, Transcript, Word
+from rem.documents import document_keys, write_documents
+from rem.library import Library, NotFoundError, show
+from tests.fakes import FakeCatalog, FakeStore
+
+
+def add(store, catalog, recording_id="walk", **fields):
+    key = f"raw/me/badge/2026/11/24/{recording_id}.wav"
+    recording = Recording(recording_id, "me", "badge", "2026-11-24T09:00:00+00:00", "b", key)
+    words = (Word(0, 0.5, "hello", 0.9), Word(0.5, 1, "there", 0.9))
+    transcript = Transcript(
+        recording=recording,
+        duration_s=2.0,
+        speech_s=1.0,
+        language="en",
+        whisper_model="m",
+        transcribed_at="2026-11-24T10:00:00+00:00",
+        segments=(Segment(words, "SPEAKER_00"),),
+        speakers=(Speaker("SPEAKER_00", 1.0),),
+    )
+    store.write_bytes(key, b"sound", "audio/wav")
+    store.write_json(f"artifacts/{recording_id}/prepare/f.json", {})
+    catalog.advance(
+        recording, Status.COMPLETE, {"transcriptKey": write_documents(store, transcript), **fields}
+    )
+    return recording
+
+
+@pytest.fixture
+def store():
+    return FakeStore()
+
+
+@pytest.fixture
+def catalog():
+    return FakeCatalog()
+
+
+@pytest.fixture
+def library(store, catalog):
+    add(store, catalog)
+    return Library(store, catalog)
+
+
+def test_a_name_reaches_every_document_and_the_record(library, store, catalog):
+    library.rename_speaker("me", "walk", "SPEAKER_00", " Ada ")
+    assert catalog.read("me", "walk")["speakerNames"] == {"SPEAKER_00": "Ada"}
+    for extension, key in document_keys("me", "badge", "walk").items():
+        assert "Ada" in store.objects[key].decode(), extension
+    assert catalog.read("me", "walk")["status"] == "COMPLETE"
+
+
+def test_an_empty_name_gives_the_label_back(library, catalog):
+    library.rename_speaker("me", "walk", "SPEAKER_00", "Ada")
+    library.rename_speaker("me", "walk", "SPEAKER_00", "")
+    assert "speakerNames" not in catalog.read("me", "walk")
+    assert b"SPEAKER_00: hello" in library.transcript("me", "walk", "txt")
+
+
+def test_the_name_holds_where_a_redrive_wrote_the_documents_anew(library, store, catalog):
+    library.rename_speaker("me", "walk", "SPEAKER_00", "Ada")
+    add(store, catalog, speakerNames={"SPEAKER_00": "Ada"})
+    assert b"Ada: hello" in library.transcript("me", "walk", "txt")
+
+
+def test_a_speaker_that_is_not_there_cannot_be_named(library):
+    with pytest.raises(NotFoundError, match="it has SPEAKER_00"):
+        library.rename_speaker("me", "walk", "SPEAKER_07", "Ada")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 81, "\x00"])
+def test_a_name_is_one_short_line(library, name):
+    with pytest.raises(InputError, match="at most 80"):
+        library.rename_speaker("me", "walk", "SPEAKER_00", name)
+
+
+@pytest.mark.parametrize("document_format", RENDERERS)
+def test_a_transcript_is_read_in_every_format(library, document_format):
+    assert b"hello" in library.transcript("me", "walk", document_format)
+
+
+def test_json_is_the_transcript_document(library):
+    assert json.loads(library.transcript("me", "walk"))["fullText"] == "hello there"
+
+
+def test_a_format_that_nobody_knows_is_refused(library):
+    with pytest.raises(InputError, match="'pdf' is no format"):
+        library.transcript("me", "walk", "pdf")
+
+
+def test_what_is_not_transcribed_yet_says_how_far_it_is(library, catalog):
+    catalog.advance(Recording("new", "me", "badge", "t", "b", "k"), Status.UPLOADED, {})
+    with pytest.raises(NotFoundError, match="not transcribed yet: it is UPLOADED"):
+        library.transcript("me", "new")
+
+
+def test_a_deleted_recording_leaves_nothing(library, store, catalog):
+    removed = library.delete("me", "walk")
+    assert len(removed.keys) == 7
+    assert removed.record
+    assert (store.objects, catalog.records) == ({}, {})
+    with pytest.raises(NotFoundError):
+        library.delete("me", "walk")
+
+
+def test_deleting_touches_no_recording_whose_name_begins_alike(library, store, catalog):
+    for neighbour in ("walk.wav", "walk.json", "walk-2"):
+        add(store, catalog, neighbour)
+    before = {key for key in store.objects if "/walk." not in key or "walk.wav" in key or "walk.json" in key}
+    library.delete("me", "walk")
+    for neighbour in ("walk.wav", "walk.json", "walk-2"):
+        assert library.transcript("me", neighbour)
+        assert any(f"raw/me/badge/2026/11/24/{neighbour}.wav" == key for key in store.objects)
+        assert f"artifacts/{neighbour}/prepare/f.json" in before & store.objects.keys()
+
+
+def test_what_still_runs_is_stopped_before_it_is_deleted(store, catalog):
+    add(store, catalog)
+    stopped = []
+    Library(store, catalog, stop=lambda record: stopped.append(record["recordingId"])).delete("me", "walk")
+    assert stopped == ["walk"]
+
+
+def test_nobody_reads_or_deletes_what_is_another_users(library):
+    for attempt in (library.get, library.transcript, library.delete):
+        with pytest.raises(NotFoundError):
+            attempt("you", "walk")
+    assert library.get("me", "walk")["recordingId"] == "walk"
+
+
+def test_pages_show_each_record_once_and_the_newest_first(library, store, catalog):
+    for i in range(5):
+        recording = Recording(f"r{i}", "me", "badge", f"2026-11-25T0{i}:00:00+00:00", "b", "k")
+        catalog.advance(recording, Status.UPLOADED, {})
+    first = library.list("me", limit=4)
+    second = library.list("me", limit=4, cursor=first.cursor)
+    assert [r["recordingId"] for r in (*first.records, *second.records)] == [
+        "r4",
+        "r3",
+        "r2",
+        "r1",
+        "r0",
+        "walk",
+    ]
+    assert second.cursor is None
+    assert [r["recordingId"] for r in library.walk("me", since="2026-11-25T03")] == ["r4", "r3"]
+
+
+def test_recordings_of_a_session_are_one_conversation(library, store, catalog):
+    for seq, recording_id in ((1, "b"), (0, "a")):
+        add(store, catalog, recording_id, sessionId="talk", seq=seq)
+    conversation = library.conversation("me", "talk")
+    assert [part.recording_id for part in conversation.parts] == ["a", "b"]
+    assert conversation.transcript.full_text == "hello there hello there"
+    with pytest.raises(NotFoundError, match="session quiet"):
+        library.conversation("me", "quiet")
+
+
+def test_an_owner_sees_no_bookkeeping(library):
+    record = show(library.get("me", "walk"))
+    assert record["status"] == "COMPLETE"
+    assert "statusRank" not in record
