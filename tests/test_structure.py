@@ -48,7 +48,7 @@ SOURCES = [
 ]
 
 
-LAPTOP = ("rem/localaws/", "rem/cli.py", "rem/commands/", "rem/run.py", "rem/display.py")
+LAPTOP = ("rem/localaws/", "rem/cli.py", "rem/commands/", "rem/run.py", "rem/display.py", "rem/home.py")
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -18,6 +18,9 @@ class LocalFunction:
         handler: Dotted path of a callable (event, context), importable from code_dir.
         memory_mb: Ceiling for the resident memory of the process and its children.
         reserved_concurrency: Invocations at once before Lambda answers 429; None for no limit.
+        takes_turns: Whether it waits while the runtime's max_running others run. What answers a person or a
+            queue should not wait for a model.
+        max_sandboxes: Processes of it at most; more invocations wait for one. None for no limit of its own.
     """
 
     name: str
@@ -27,6 +30,8 @@ class LocalFunction:
     timeout_s: float
     environment: Mapping[str, str] = field(default_factory=dict)
     reserved_concurrency: int | None = None
+    takes_turns: bool = True
+    max_sandboxes: int | None = None
 
     @property
     def arn(self) -> str:

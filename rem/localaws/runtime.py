@@ -31,8 +31,8 @@ class LambdaRuntime:
     Args:
         max_sandboxes: Live processes at most. An invocation that finds none free takes the place of the
             longest idle one, or waits until a running one is done.
-        max_running: Invocations at a time; more wait for their turn, and their time starts when they run.
-            None for no limit, which is Lambda's way: there every sandbox has processors of its own.
+        max_running: Invocations at a time of functions that take turns; more wait, and their time starts when
+            they run. None for no limit, which is Lambda's way: there every sandbox has processors of its own.
         log_dir: One FUNCTION.log per function, with START, REPORT and everything the handler writes.
         on_log: Called with (function, line), from any thread.
         on_report: Called with the report of each invocation, from any thread.
@@ -59,7 +59,7 @@ class LambdaRuntime:
         self._busy: dict[str, set[Sandbox]] = {name: set() for name in self.functions}
         self._running = dict.fromkeys(self.functions, 0)
         self._turns = contextlib.nullcontext() if max_running is None else threading.Semaphore(max_running)
-        self._starting = 0
+        self._starting = dict.fromkeys(self.functions, 0)
         self._closed = False
         self._changed = threading.Condition()
         self._log_lock = threading.Lock()
@@ -80,7 +80,7 @@ class LambdaRuntime:
                 return Invocation(429, None, TOO_MANY)
             self._running[name] += 1
         try:
-            with self._turns:
+            with self._turns if function.takes_turns else contextlib.nullcontext():
                 return self._invoke(function, payload)
         finally:
             with self._changed:
@@ -106,7 +106,7 @@ class LambdaRuntime:
         for sandbox in sandboxes:
             sandbox.kill()
         with self._changed:
-            self._changed.wait_for(lambda: self._starting == 0)  # those that start now end themselves
+            self._changed.wait_for(lambda: not any(self._starting.values()))  # they end themselves
 
     def _invoke(self, function: LocalFunction, payload: bytes) -> Invocation:
         sandbox, name, request_id = self._take(function), function.name, str(uuid.uuid4())
@@ -137,7 +137,7 @@ class LambdaRuntime:
             known = self._idle[function.name] or self._running[function.name]
             if self._closed or known or self._live() >= self._max_sandboxes:
                 return
-            self._starting += 1
+            self._starting[function.name] += 1
         sandbox = self._start(function, self._idle[function.name].append, provisioned=True)
         sandbox.wait_ready(INIT_S)
 
@@ -149,10 +149,10 @@ class LambdaRuntime:
                 if sandbox := self._find_idle(function.name):
                     busy.add(sandbox)
                     return sandbox
-                if self._live() < self._max_sandboxes or self._evict():
+                if self._may_start(function):
                     break
                 self._changed.wait()
-            self._starting += 1
+            self._starting[function.name] += 1
         sandbox = self._start(function, busy.add, provisioned=False)
         self._check_open()
         return sandbox
@@ -171,7 +171,7 @@ class LambdaRuntime:
             )
         finally:
             with self._changed:
-                self._starting -= 1
+                self._starting[function.name] -= 1
                 if sandbox is not None and self._closed:
                     sandbox.kill()
                 elif sandbox is not None:
@@ -190,6 +190,12 @@ class LambdaRuntime:
                 return sandbox  # an init error is told by the first invocation
             sandbox.kill()
         return None
+
+    def _may_start(self, function: LocalFunction) -> bool:
+        own = len(self._idle[function.name]) + len(self._busy[function.name]) + self._starting[function.name]
+        if function.max_sandboxes is not None and own >= function.max_sandboxes:
+            return False
+        return self._live() < self._max_sandboxes or self._evict()
 
     def _evict(self) -> bool:
         idle = [sandbox for pool in self._idle.values() for sandbox in pool]
@@ -212,7 +218,7 @@ class LambdaRuntime:
 
     def _live(self) -> int:
         pools = (*self._idle.values(), *self._busy.values())
-        return self._starting + sum(len(pool) for pool in pools)
+        return sum(self._starting.values()) + sum(len(pool) for pool in pools)
 
     def _give_back(self, sandbox: Sandbox) -> None:
         name = sandbox.function.name

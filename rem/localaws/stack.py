@@ -25,6 +25,8 @@ QUEUE_URL = (
 )
 STARTER = "start"
 RECEIVES_BEFORE_DLQ = 5
+INGEST = "ingest"  # the image of what answers devices, queues and events: it never waits for a model
+API_SANDBOXES = 4  # per function of that image; 80 MB each
 # Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
 QUIET = {
     "PYANNOTE_METRICS_ENABLED": "0",
@@ -81,7 +83,8 @@ def build_functions(
             memory_mb=stage.memory_mb,
             timeout_s=stage.timeout_s,
             environment={**shared, **stage.environment(overrides), **_pass_on(name)},
-            reserved_concurrency=None,
+            takes_turns=stage.image != INGEST,
+            max_sandboxes=API_SANDBOXES if stage.image == INGEST else None,
         )
         for name, stage in stages.items()
     ]

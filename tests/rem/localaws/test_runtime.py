@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -249,3 +250,22 @@ def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it():
         answers = list(pool.map(lambda _: started.invoke("sleep", b'{"seconds": 0.4}'), range(3)))
     assert len({json.loads(answer.payload)["pid"] for answer in answers}) == 1
     assert all(answer.report.duration_ms < 790 for answer in answers)
+
+
+def test_a_function_that_takes_no_turns_never_waits_for_others():
+    quick = function("echo", takes_turns=False)
+    with runtime("sleep", quick, max_running=1) as lambdas:
+        busy = threading.Thread(target=lambdas.invoke, args=("sleep", b'{"seconds": 3}'))
+        busy.start()
+        wait_until(lambda: lambdas._running["sleep"] == 1)
+        assert lambdas.invoke("echo", b"{}").function_error is None
+        assert busy.is_alive()
+        busy.join()
+
+
+def test_a_function_has_no_more_sandboxes_than_its_own_limit():
+    limited = function("sleep", max_sandboxes=2)
+    with runtime(limited, max_sandboxes=8) as lambdas, ThreadPoolExecutor(6) as pool:
+        answers = pool.map(lambda _: lambdas.invoke("sleep", b'{"seconds": 0.1}'), range(6))
+        pids = {json.loads(answer.payload)["pid"] for answer in answers}
+    assert len(pids) <= 2
