@@ -65,6 +65,16 @@ class LambdaRuntime:
         self._log_lock = threading.Lock()
         threading.Thread(target=self._expire, name="sandbox-expiry", daemon=True).start()
 
+    def add(self, function: LocalFunction) -> None:
+        """Make one more function known, or give one of that name other settings for its next sandboxes."""
+        with self._changed:
+            self.functions[function.name] = function
+            for sandbox in self._idle.get(function.name, []):
+                sandbox.kill()
+            self._idle[function.name] = []
+            self._busy.setdefault(function.name, set())
+            self._running.setdefault(function.name, 0)
+
     def invoke(self, name: str, payload: bytes) -> Invocation:
         """Run one invocation to its end.
 

@@ -1,0 +1,169 @@
+# One role per function, with its own prefixes, tables and secrets. tests/infra compares this with the calls the
+# handlers make: a missing and an unused permission both fail.
+locals {
+  bucket_arn = aws_s3_bucket.recordings.arn
+  table_arn  = aws_dynamodb_table.recordings.arn
+
+  # Stage -> the stages whose artifacts it reads, its own among them (a result that exists is not made again).
+  reads = {
+    prepare    = ["prepare"]
+    transcribe = ["prepare", "transcribe"]
+    diarize    = ["prepare", "diarize"]
+    cluster    = ["diarize", "cluster"]
+    assemble   = ["prepare", "transcribe", "cluster", "assemble"]
+    enrich     = ["assemble", "enrich"]
+    publish    = ["prepare", "assemble", "enrich"]
+  }
+  writes = setsubtract(keys(local.reads), ["publish"]) # Publish writes no artifact, only documents
+
+  artifact_statements = {
+    for stage, sources in local.reads : stage => concat(
+      [{
+        sid       = "ReadArtifacts"
+        actions   = ["s3:GetObject"]
+        resources = [for source in sources : "${local.bucket_arn}/artifacts/*/${source}/*"]
+      }],
+      contains(local.writes, stage) ? [
+        {
+          sid       = "WriteArtifacts"
+          actions   = ["s3:PutObject"]
+          resources = ["${local.bucket_arn}/artifacts/*/${stage}/*"]
+        },
+        {
+          # Without it, asking for an artifact that is not there yet is answered 403, not 404.
+          sid       = "KnowWhatIsNotThere"
+          actions   = ["s3:ListBucket"]
+          resources = [local.bucket_arn]
+        },
+      ] : [],
+    )
+  }
+
+  own_statements = {
+    start = [
+      {
+        sid       = "TakeMessages"
+        actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        resources = [aws_sqs_queue.uploads.arn]
+      },
+      { sid = "StartExecutions", actions = ["states:StartExecution"], resources = values(local.machine_arns) },
+    ]
+    prepare = [
+      { sid = "ReadUploads", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
+      { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
+    ]
+    assemble = [
+      { sid = "WriteTranscript", actions = ["s3:PutObject"], resources = ["${local.bucket_arn}/transcripts/*"] },
+      { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
+    ]
+    enrich = [
+      {
+        sid       = "ReadOpenAiKey"
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = [aws_secretsmanager_secret.openai.arn]
+      },
+    ]
+    publish = [
+      { sid = "WriteTranscript", actions = ["s3:PutObject"], resources = ["${local.bucket_arn}/transcripts/*"] },
+      { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
+    ]
+  }
+}
+
+resource "aws_iam_role" "stage" {
+  for_each = local.stages
+
+  name               = local.function_names[each.key]
+  assume_role_policy = data.aws_iam_policy_document.assume["lambda"].json
+}
+
+resource "aws_iam_role_policy" "stage" {
+  for_each = local.stages
+
+  name   = "stage"
+  role   = aws_iam_role.stage[each.key].id
+  policy = data.aws_iam_policy_document.stage[each.key].json
+}
+
+data "aws_iam_policy_document" "assume" {
+  for_each = toset(["lambda", "states"])
+
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["${each.key}.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "stage" {
+  for_each = local.stages
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.stage[each.key].arn}:*"]
+  }
+
+  statement {
+    sid       = "Traces"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    resources = ["*"] # X-Ray knows no resources
+  }
+
+  dynamic "statement" {
+    for_each = var.use_kms ? [local.kms_key_arn] : []
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = concat(
+      lookup(local.artifact_statements, each.key, []),
+      lookup(local.own_statements, each.key, []),
+    )
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+}
+
+resource "aws_iam_role" "machine" {
+  name               = "${local.name}-recording"
+  assume_role_policy = data.aws_iam_policy_document.assume["states"].json
+}
+
+resource "aws_iam_role_policy" "machine" {
+  name   = "machine"
+  role   = aws_iam_role.machine.id
+  policy = data.aws_iam_policy_document.machine.json
+}
+
+data "aws_iam_policy_document" "machine" {
+  statement {
+    sid       = "Stages"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [for stage in local.states_of : local.function_arns[stage]]
+  }
+
+  statement {
+    sid = "Logs"
+    actions = [
+      "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+      "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+    ]
+    resources = ["*"] # log delivery knows no resources
+  }
+
+  statement {
+    sid       = "Traces"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
+    resources = ["*"]
+  }
+}

@@ -1,0 +1,88 @@
+# Uploads become messages, messages become executions.
+locals {
+  visibility_timeout_s = 6 * local.stages.start.timeout_s # AWS's rule for a queue that invokes a function
+  receives_before_dlq  = 5
+  keep_dlq_s           = 14 * 24 * 3600
+}
+
+resource "aws_sqs_queue" "uploads_dlq" {
+  name                              = "${local.name}-uploads-dlq"
+  message_retention_seconds         = local.keep_dlq_s
+  sqs_managed_sse_enabled           = var.use_kms ? null : true
+  kms_master_key_id                 = local.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.use_kms ? 300 : null
+}
+
+resource "aws_sqs_queue" "uploads" {
+  name                              = "${local.name}-uploads"
+  visibility_timeout_seconds        = local.visibility_timeout_s
+  message_retention_seconds         = 4 * 24 * 3600
+  receive_wait_time_seconds         = 20
+  sqs_managed_sse_enabled           = var.use_kms ? null : true
+  kms_master_key_id                 = local.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.use_kms ? 300 : null
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.uploads_dlq.arn
+    maxReceiveCount     = local.receives_before_dlq
+  })
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "uploads_dlq" {
+  queue_url = aws_sqs_queue.uploads_dlq.id
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.uploads.arn]
+  })
+}
+
+resource "aws_sqs_queue_policy" "uploads" {
+  queue_url = aws_sqs_queue.uploads.id
+  policy    = data.aws_iam_policy_document.uploads_queue.json
+}
+
+data "aws_iam_policy_document" "uploads_queue" {
+  statement {
+    sid       = "OnlyOurBucket"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.uploads.arn]
+    principals {
+      type        = "Service"
+      identifiers = ["s3.amazonaws.com"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_s3_bucket.recordings.arn]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket     = aws_s3_bucket.recordings.id
+  depends_on = [aws_sqs_queue_policy.uploads] # S3 sends a test event at once
+
+  queue {
+    id            = "uploads"
+    queue_arn     = aws_sqs_queue.uploads.arn
+    events        = ["s3:ObjectCreated:*"]
+    filter_prefix = "raw/"
+  }
+}
+
+resource "aws_lambda_event_source_mapping" "start" {
+  event_source_arn        = aws_sqs_queue.uploads.arn
+  function_name           = aws_lambda_function.stage["start"].arn
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # No reserved concurrency: a new account's quota may be ten for all functions together.
+  scaling_config {
+    maximum_concurrency = 2
+  }
+}

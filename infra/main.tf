@@ -1,0 +1,73 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+locals {
+  name       = "${var.project}-${var.environment}"
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  is_prod    = var.environment == "prod"
+
+  # The one tuning file. What is written there, and nothing else, makes a function.
+  stages = yamldecode(file("${path.module}/../statemachine/stages.yaml"))
+  images = toset([for stage in local.stages : stage.image])
+
+  # ARNs from names, so that the definition is known, and validated, at plan; and functions and machine may name each other.
+  function_names = { for stage in keys(local.stages) : stage => "${local.name}-${stage}" }
+  function_arns = {
+    for stage, name in local.function_names :
+    stage => "arn:${local.partition}:lambda:${var.region}:${local.account_id}:function:${name}"
+  }
+  machine_names = { standard = "${local.name}-recording", express = "${local.name}-recording-express" }
+  machine_arns = {
+    for kind, name in local.machine_names :
+    kind => "arn:${local.partition}:states:${var.region}:${local.account_id}:stateMachine:${name}"
+  }
+
+  kms_key_arn = var.use_kms ? aws_kms_key.main[0].arn : null
+}
+
+resource "aws_kms_key" "main" {
+  count = var.use_kms ? 1 : 0
+
+  description             = "${local.name}: recordings, transcripts, queues"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  policy                  = data.aws_iam_policy_document.key[0].json
+}
+
+resource "aws_kms_alias" "main" {
+  count = var.use_kms ? 1 : 0
+
+  name          = "alias/${local.name}"
+  target_key_id = aws_kms_key.main[0].key_id
+}
+
+data "aws_iam_policy_document" "key" {
+  count = var.use_kms ? 1 : 0
+
+  statement {
+    sid       = "AccountDecidesByIam"
+    actions   = ["kms:*"]
+    resources = ["*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+
+  # S3 tells the queue about uploads, CloudWatch and EventBridge tell the topic: without this they could not write.
+  statement {
+    sid       = "ServicesThatWriteToQueueAndTopic"
+    actions   = ["kms:GenerateDataKey*", "kms:Decrypt"]
+    resources = ["*"]
+    principals {
+      type        = "Service"
+      identifiers = ["s3.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}

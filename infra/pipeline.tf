@@ -1,0 +1,121 @@
+# One function per entry of stages.yaml, two state machines from the one definition.
+locals {
+  model_settings = ["whisper_model", "diarization_model"] # baked into the image under the last part of their name
+
+  # Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
+  quiet = {
+    PYANNOTE_METRICS_ENABLED = "0"
+    HF_HUB_OFFLINE           = "1"
+    HF_HUB_DISABLE_TELEMETRY = "1"
+    DO_NOT_TRACK             = "1"
+  }
+  shared_environment = merge(local.quiet, {
+    REM_BUCKET                   = aws_s3_bucket.recordings.id
+    REM_TABLE                    = aws_dynamodb_table.recordings.name
+    POWERTOOLS_SERVICE_NAME      = local.name
+    POWERTOOLS_METRICS_NAMESPACE = "REM"
+  })
+  # What single functions know beside their settings.
+  stage_environment = {
+    start = {
+      REM_STATE_MACHINE_ARN   = local.machine_arns.standard
+      REM_EXPRESS_MACHINE_ARN = local.machine_arns.express
+    }
+    enrich = { REM_OPENAI_SECRET = aws_secretsmanager_secret.openai.name }
+  }
+  settings_environment = {
+    for stage, config in local.stages : stage => {
+      for setting, value in config.settings : "REM_${upper(setting)}" =>
+      contains(local.model_settings, setting) ? "/opt/models/${basename(value)}" : tostring(value)
+    }
+  }
+
+  definition_file = "${path.module}/../statemachine/recording.asl.json"
+  definition      = templatefile(local.definition_file, local.function_arns)
+  states_of = distinct([
+    for match in regexall("\"FunctionName\": *\"\\$\\{(\\w+)\\}\"", file(local.definition_file)) : match[0]
+  ])
+  express_limit_s = 290 # Express ends after 300 s; our own limit names the error States.Timeout
+  definitions = {
+    standard = local.definition
+    express  = jsonencode(merge(jsondecode(local.definition), { TimeoutSeconds = local.express_limit_s }))
+  }
+}
+
+# Made before the functions, else Lambda makes them without a retention.
+resource "aws_cloudwatch_log_group" "stage" {
+  for_each = local.stages
+
+  name              = "/aws/lambda/${local.function_names[each.key]}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_function" "stage" {
+  for_each   = local.stages
+  depends_on = [aws_iam_role_policy.stage]
+
+  function_name = local.function_names[each.key]
+  description   = "REM: ${each.key}"
+  role          = aws_iam_role.stage[each.key].arn
+  package_type  = "Image"
+  image_uri     = "${aws_ecr_repository.image[each.value.image].repository_url}:${lookup(var.image_tags, each.value.image, "none")}"
+  architectures = [var.architecture]
+  memory_size   = each.value.memory_mb
+  timeout       = each.value.timeout_s
+
+  ephemeral_storage {
+    size = each.value.storage_mb
+  }
+
+  image_config {
+    command = [each.value.handler]
+  }
+
+  environment {
+    variables = merge(
+      local.shared_environment,
+      lookup(local.stage_environment, each.key, {}),
+      local.settings_environment[each.key],
+    )
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+
+  # Text: the handlers write JSON lines themselves, and metrics (EMF) among them.
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.stage[each.key].name
+  }
+
+  tags = { stage = each.key }
+}
+
+resource "aws_cloudwatch_log_group" "machine" {
+  for_each = local.machine_names
+
+  name              = "/aws/vendedlogs/states/${each.value}" # the prefix that needs no growing resource policy
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_sfn_state_machine" "recording" {
+  for_each   = local.machine_names
+  depends_on = [aws_iam_role_policy.machine, aws_lambda_function.stage]
+
+  name       = each.value
+  type       = upper(each.key)
+  role_arn   = aws_iam_role.machine.arn
+  definition = local.definitions[each.key]
+
+  # An Express history exists only as logs. What was said is in none of them: execution data stays out.
+  logging_configuration {
+    level                  = each.key == "express" ? "ALL" : "ERROR"
+    include_execution_data = false
+    log_destination        = "${aws_cloudwatch_log_group.machine[each.key].arn}:*"
+  }
+
+  tracing_configuration {
+    enabled = true
+  }
+}

@@ -1,0 +1,174 @@
+# One bucket, three prefixes: raw/ (uploads), artifacts/ (results of the stages), transcripts/ (what people read).
+resource "aws_s3_bucket" "recordings" {
+  bucket        = "${local.name}-recordings-${local.account_id}-${var.region}"
+  force_destroy = !local.is_prod
+}
+
+resource "aws_s3_bucket_public_access_block" "recordings" {
+  bucket                  = aws_s3_bucket.recordings.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "recordings" {
+  bucket = aws_s3_bucket.recordings.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "recordings" {
+  bucket = aws_s3_bucket.recordings.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "recordings" {
+  bucket = aws_s3_bucket.recordings.id
+
+  rule {
+    bucket_key_enabled = true
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = var.use_kms ? "aws:kms" : "AES256"
+      kms_master_key_id = local.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "recordings" {
+  bucket     = aws_s3_bucket.recordings.id
+  depends_on = [aws_s3_bucket_versioning.recordings]
+
+  rule {
+    id     = "leftovers"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+  }
+
+  dynamic "rule" {
+    for_each = {
+      for prefix, days in { raw = var.raw_retention_days, artifacts = var.artifact_retention_days } :
+      prefix => days if days > 0
+    }
+    content {
+      id     = "expire-${rule.key}"
+      status = "Enabled"
+      filter {
+        prefix = "${rule.key}/"
+      }
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "recordings" {
+  bucket     = aws_s3_bucket.recordings.id
+  policy     = data.aws_iam_policy_document.tls_only.json
+  depends_on = [aws_s3_bucket_public_access_block.recordings]
+}
+
+data "aws_iam_policy_document" "tls_only" {
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.recordings.arn, "${aws_s3_bucket.recordings.arn}/*"]
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_dynamodb_table" "recordings" {
+  name                        = "${local.name}-recordings"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "userId"
+  range_key                   = "recordingId"
+  deletion_protection_enabled = local.is_prod
+
+  dynamic "attribute" {
+    for_each = toset(["userId", "recordingId", "deviceId", "startedAt"])
+    content {
+      name = attribute.key
+      type = "S"
+    }
+  }
+
+  global_secondary_index {
+    name            = "DeviceTimeIndex"
+    hash_key        = "deviceId"
+    range_key       = "startedAt"
+    projection_type = "ALL"
+  }
+
+  ttl {
+    attribute_name = "expiresAt"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = var.use_kms
+    kms_key_arn = local.kms_key_arn
+  }
+}
+
+# The value is put in by hand (`aws secretsmanager put-secret-value`), so that it is in no state file.
+resource "aws_secretsmanager_secret" "openai" {
+  name                    = "${local.name}/openai-api-key"
+  description             = "API key with which Enrich calls OpenAI; without a value the offline notes are made."
+  kms_key_id              = local.kms_key_arn
+  recovery_window_in_days = local.is_prod ? 30 : 0
+}
+
+resource "aws_ecr_repository" "image" {
+  for_each = local.images
+
+  name                 = "${local.name}/${each.key}"
+  image_tag_mutability = "IMMUTABLE"
+  force_delete         = !local.is_prod
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+
+  encryption_configuration {
+    encryption_type = "AES256"
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "image" {
+  for_each = local.images
+
+  repository = aws_ecr_repository.image[each.key].name
+  policy = jsonencode({
+    rules = [{
+      rulePriority = 1
+      description  = "The image that runs, and two to go back to"
+      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 3 }
+      action       = { type = "expire" }
+    }]
+  })
+}

@@ -1,0 +1,99 @@
+"""Who called what on the local AWS: every function signs with a key of its own, so each call has a caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.s3.models import s3_backends
+
+from rem.localaws.function import ACCOUNT, REGION
+
+# Where IAM's name of an action is not the API's.
+S3_ACTIONS = {
+    "GET": "GetObject",
+    "HEAD": "GetObject",
+    "PUT": "PutObject",
+    "POST": "PutObject",
+    "DELETE": "DeleteObject",
+}
+BUCKET_ACTIONS = {"GET": "ListBucket", "HEAD": "ListBucket", "POST": "DeleteObject"}
+SERVICES = {"stepfunctions": "states"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as IAM sees it."""
+
+    caller: str
+    action: str
+    resource: str
+
+
+class Recorder:
+    """Collects the calls until the patch is undone."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.calls: set[Call] = set()
+        stock_other = ActionAuthenticatorMixin._authenticate_and_authorize_normal_action
+        stock_s3 = ActionAuthenticatorMixin._authenticate_and_authorize_s3_action
+
+        def other(response: Any, resource: str = "*") -> None:
+            self._note_other(response)
+            stock_other(response, resource)
+
+        def s3(response: Any, bucket_name: str | None = None, key_name: str | None = None) -> None:
+            if bucket_name:
+                self._note_s3(response, bucket_name, key_name)
+            stock_s3(response, bucket_name, key_name)
+
+        patch.setattr(ActionAuthenticatorMixin, "_authenticate_and_authorize_normal_action", other)
+        patch.setattr(ActionAuthenticatorMixin, "_authenticate_and_authorize_s3_action", s3)
+
+    def made_by(self, caller: str) -> set[Call]:
+        return {call for call in self.calls if call.caller == caller}
+
+    def _note_other(self, response: Any) -> None:
+        action = response._get_action()
+        if action:
+            service = SERVICES.get(response.service_name, response.service_name)
+            parameters = {name: response._get_param(name) for name in RESOURCES}
+            resource = find_resource({k: v for k, v in parameters.items() if v})
+            self.calls.add(Call(find_caller(response.headers), f"{service}:{action}", resource))
+
+    def _note_s3(self, response: Any, bucket: str, key: str | None) -> None:
+        caller, arn = find_caller(response.headers), f"arn:aws:s3:::{bucket}"
+        if key is None:
+            self.calls.add(Call(caller, f"s3:{BUCKET_ACTIONS.get(response.method, response.method)}", arn))
+            return
+        self.calls.add(Call(caller, f"s3:{S3_ACTIONS[response.method]}", f"{arn}/{key}"))
+        if response.method in ("GET", "HEAD") and key not in s3_backends[ACCOUNT]["aws"].buckets[bucket].keys:
+            self.calls.add(Call(caller, "s3:ListBucket", arn))  # else AWS answers 403, not 404
+
+
+RESOURCES = {
+    "TableName": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/",
+    "QueueUrl": f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
+    "SecretId": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:",
+    "TopicArn": "",
+    "stateMachineArn": "",
+    "executionArn": "",
+}
+
+
+def find_caller(headers: Mapping[str, str]) -> str:
+    """The access key that signed; empty for an unsigned call."""
+    match = re.search(r"Credential=([^/]+)/", headers.get("Authorization", ""))
+    return match[1] if match else ""
+
+
+def find_resource(parameters: Mapping[str, str]) -> str:
+    """The ARN that a call is about; `*` for a call that names none of RESOURCES."""
+    for name, prefix in RESOURCES.items():
+        if value := parameters.get(name):
+            return value if value.startswith("arn:") else prefix + value.rsplit("/", 1)[-1]
+    return "*"

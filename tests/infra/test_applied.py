@@ -1,0 +1,183 @@
+"""The whole configuration applied for real against the local AWS, then used: names, events, roles, settings.
+
+One apply takes 90 s, most of it the provider's own waits (S3 lifecycle, SQS), so all tests share it, in
+order: the last one destroys it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from moto.iam.access_control import IAMPolicy, PermissionResult
+
+from rem.core.keys import transcript_key
+from rem.localaws import LocalAws, LocalFunction
+from rem.stages import ROOT
+from tests.infra import moto_gaps
+from tests.infra.calls import Recorder
+from tests.infra.terraform import Terraform
+
+pytestmark = [pytest.mark.infra, pytest.mark.slow, pytest.mark.models, pytest.mark.timeout(600)]
+MODELS = {"demo-whisper": "whisper", "demo-diarization": "diarization"}
+RAW_KEY = "raw/me/badge-1/2026/11/24/standup.wav"
+VARIABLES = {"alert_email": "owner@example.com", "monthly_budget_usd": "10"}
+# What a role may do although no handler calls it: who needs it instead.
+USED_BY_AWS = {
+    "Logs": "Lambda writes the function's log",
+    "Traces": "Lambda and the tracer's daemon send segments",
+    "TakeMessages": "the event source mapping takes messages in the function's name",
+}
+
+
+@pytest.fixture(scope="module")
+def stack(plugins, tmp_path_factory):
+    """Applied, with every function runnable as Terraform set it up."""
+    models = tmp_path_factory.mktemp("models")
+    for name, folder in MODELS.items():
+        (models / name).symlink_to(ROOT / "models" / "demo" / folder)
+
+    def build_function(configuration) -> LocalFunction:
+        environment = configuration["Environment"]["Variables"]
+        environment = {k: v.replace("/opt/models", str(models)) for k, v in environment.items()}
+        return LocalFunction(
+            name=configuration["FunctionName"],
+            handler=configuration["ImageConfigResponse"]["ImageConfig"]["Command"][0],
+            code_dir=ROOT,
+            memory_mb=configuration["MemorySize"],
+            timeout_s=configuration["Timeout"],
+            environment=environment | {"AWS_ACCESS_KEY_ID": configuration["FunctionName"]},
+        )
+
+    with pytest.MonkeyPatch.context() as patch, LocalAws([], max_sandboxes=10, max_running=2) as aws:
+
+        def learn(name: str) -> None:
+            aws.runtime.add(
+                build_function(aws.client("lambda").get_function_configuration(FunctionName=name))
+            )
+
+        def invoke(name: str, payload: bytes) -> tuple[bytes, str | None]:
+            if name not in aws.runtime.functions:
+                learn(name)
+            answer = aws.runtime.invoke(name, payload)
+            return answer.payload, answer.function_error
+
+        aws.client("sqs").list_queues()  # moto is there from here on
+        moto_gaps.fill(patch, invoke)
+        recorder = Recorder(patch)
+        terraform = Terraform(tmp_path_factory.mktemp("applied"), plugins, aws.endpoint_url)
+        tune(
+            terraform,
+            transcribe={"whisper_model": "demo-whisper"},
+            diarize={"diarization_model": "demo-diarization"},
+        )
+        tune(terraform, cluster={"diarization_model": "demo-diarization"})
+        terraform.apply(**VARIABLES)
+        outputs = terraform.outputs()
+        for name in outputs["functions"].values():
+            learn(name)
+        yield SimpleNamespace(aws=aws, terraform=terraform, recorder=recorder, **outputs)
+
+
+def tune(terraform: Terraform, **changes) -> None:
+    stages = yaml.safe_load(terraform.stages_file.read_text())
+    for stage, settings in changes.items():
+        for name, value in settings.items():
+            where = stages[stage] if name in stages[stage] else stages[stage]["settings"]
+            where[name] = value
+    terraform.stages_file.write_text(yaml.safe_dump(stages, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def execution(stack):
+    """One upload, until its execution has ended."""
+    sfn, s3 = stack.aws.client("stepfunctions"), stack.aws.client("s3")
+    with (ROOT / "models" / "demo" / "standup.wav").open("rb") as sound:
+        s3.put_object(
+            Bucket=stack.bucket, Key=RAW_KEY, Body=sound, Metadata={"started-at": "2026-11-24T09:30:00+00:00"}
+        )
+    deadline_s = time.monotonic() + 240
+    while time.monotonic() < deadline_s:
+        found = sfn.list_executions(stateMachineArn=stack.machine_arns["standard"])["executions"]
+        if found and found[0]["status"] != "RUNNING":
+            return sfn.describe_execution(executionArn=found[0]["executionArn"])
+        time.sleep(0.5)
+    raise AssertionError("the upload started no execution that ended within four minutes")
+
+
+def test_second_plan_changes_nothing(stack):
+    assert stack.terraform.find_changes(**VARIABLES) == []
+
+
+def test_an_upload_becomes_a_transcript(stack, execution):
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    key = transcript_key("me", "badge-1", "standup")
+    transcript = json.loads(stack.aws.client("s3").get_object(Bucket=stack.bucket, Key=key)["Body"].read())
+    assert transcript["startedAt"] == "2026-11-24T09:30:00+00:00"
+    assert transcript["whisperModel"] == "demo-whisper"
+    assert transcript["speakerCount"] == 3
+
+
+def test_the_record_is_complete(stack, execution):
+    key = {"userId": {"S": "me"}, "recordingId": {"S": "standup"}}
+    item = stack.aws.client("dynamodb").get_item(TableName=stack.table, Key=key)["Item"]
+    assert item["status"]["S"] == "COMPLETE"
+
+
+def read_statements(stack, name):
+    policy = stack.aws.client("iam").get_role_policy(RoleName=name, PolicyName="stage")["PolicyDocument"]
+    return policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+
+
+def is_allowed(statements, call):
+    policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    return policy.is_action_permitted(call.action, call.resource) == PermissionResult.PERMITTED
+
+
+def test_every_call_that_a_handler_makes_is_permitted(stack, execution):
+    for name in stack.functions.values():
+        statements = read_statements(stack, name)
+        assert stack.recorder.made_by(name), f"{name} made no call at all"
+        refused = [call for call in stack.recorder.made_by(name) if not is_allowed(statements, call)]
+        assert refused == []
+
+
+def test_no_permission_is_unused(stack, execution):
+    unused = []
+    for name in stack.functions.values():
+        calls = stack.recorder.made_by(name)
+        for statement in read_statements(stack, name):
+            if statement["Sid"] not in USED_BY_AWS:
+                unused += [
+                    f"{name}: {rule}"
+                    for rule in split(statement)
+                    if not any(is_allowed([rule], c) for c in calls)
+                ]
+    assert unused == []
+
+
+def split(statement):
+    """One rule per action and resource."""
+    listed = [v if isinstance(v, list) else [v] for v in (statement["Action"], statement["Resource"])]
+    return [{"Effect": "Allow", "Action": a, "Resource": r} for a in listed[0] for r in listed[1]]
+
+
+def test_a_memory_change_changes_one_function_only(stack, execution):
+    tune(stack.terraform, prepare={"memory_mb": 2048})
+    changes = stack.terraform.find_changes(**VARIABLES)
+    assert changes == ['update aws_lambda_function.stage["prepare"]']
+    stack.terraform.apply(**VARIABLES)
+    function = stack.aws.client("lambda").get_function_configuration(FunctionName=stack.functions["prepare"])
+    assert function["MemorySize"] == 2048
+
+
+def test_destroy_leaves_nothing(stack, execution):
+    stack.terraform.run(
+        "destroy", "-auto-approve", "-input=false", *(f"-var={k}={v}" for k, v in VARIABLES.items())
+    )
+    assert stack.aws.client("s3").list_buckets()["Buckets"] == []
+    assert stack.aws.client("lambda").list_functions()["Functions"] == []
+    assert stack.aws.client("stepfunctions").list_state_machines()["stateMachines"] == []
