@@ -40,14 +40,20 @@ locals {
   }
 
   own_statements = {
-    start = [
-      {
-        sid       = "TakeMessages"
-        actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-        resources = [aws_sqs_queue.uploads.arn]
-      },
-      { sid = "StartExecutions", actions = ["states:StartExecution"], resources = values(local.machine_arns) },
-    ]
+    start = concat(
+      [
+        {
+          sid       = "TakeMessages"
+          actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+          resources = [aws_sqs_queue.uploads.arn]
+        },
+        { sid = "StartExecutions", actions = ["states:StartExecution"], resources = [local.machine_arns.standard] },
+      ],
+      local.uses_express ? [
+        { sid = "StartExpress", actions = ["states:StartExecution"], resources = [local.machine_arns.express] },
+        { sid = "ReadClipLength", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
+      ] : [],
+    )
     prepare = [
       { sid = "ReadUploads", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
       { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },

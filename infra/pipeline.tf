@@ -17,10 +17,10 @@ locals {
   })
   # What single functions know beside their settings.
   stage_environment = {
-    start = {
-      REM_STATE_MACHINE_ARN   = local.machine_arns.standard
-      REM_EXPRESS_MACHINE_ARN = local.machine_arns.express
-    }
+    start = merge(
+      { REM_STATE_MACHINE_ARN = local.machine_arns.standard },
+      local.uses_express ? { REM_EXPRESS_MACHINE_ARN = local.machine_arns.express } : {},
+    )
     enrich = { REM_OPENAI_SECRET = aws_secretsmanager_secret.openai.name }
   }
   settings_environment = {
@@ -35,6 +35,7 @@ locals {
   states_of = distinct([
     for match in regexall("\"FunctionName\": *\"\\$\\{(\\w+)\\}\"", file(local.definition_file)) : match[0]
   ])
+  uses_express    = local.stages.start.settings.express_max_s > 0
   express_limit_s = 290 # Express ends after 300 s; our own limit names the error States.Timeout
   definitions = {
     standard = local.definition

@@ -69,6 +69,11 @@ class SweepSettings(StatusSettings):
     describes_per_s: float = Field(gt=0)
 
 
+class RouteSettings(StartSettings):
+    express_machine_arn: str | None = None  # the laptop has none
+    express_max_s: float = Field(ge=0)
+
+
 class PrepareSettings(Settings):
     vad_threshold: float = Field(gt=0, lt=1)
     vad_min_speech_ms: int = Field(ge=0)

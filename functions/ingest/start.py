@@ -8,8 +8,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from rem.aws import start_execution
-from rem.config import StartSettings
+from functions.ingest.route import choose_machine
+from rem.aws import S3Store, start_execution
+from rem.config import RouteSettings
 from rem.core.errors import InputError
 from rem.core.keys import execution_name
 from rem.core.uploads import parse_message
@@ -17,14 +18,15 @@ from rem.ports import Json
 
 
 def start(record: SQSRecord) -> None:
-    settings = StartSettings.from_env()
+    settings = RouteSettings.from_env()
     try:
         body = json.loads(record.body)
     except json.JSONDecodeError as error:
         raise InputError(f"the message is not JSON: {error}") from error
     for recording, content in parse_message(body):
         name = execution_name(recording.recording_id, recording.key, content)
-        start_execution(settings.state_machine_arn, name, recording.to_event())
+        machine = choose_machine(body, recording, store=S3Store(recording.bucket), settings=settings)
+        start_execution(machine, name, recording.to_event())
 
 
 def handler(event: dict[str, Any], context: Any) -> Json:

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from functions.ingest import start
+from functions.ingest import route, start
 from rem import aws
+from rem.config import RouteSettings
 from rem.core.errors import InputError
+from tests.fakes import FakeStore
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -35,6 +37,44 @@ def test_any_other_message_is_refused_with_its_fields():
         list(start.parse_message({"hello": 1}))
 
 
+STANDARD, EXPRESS = "arn:standard", "arn:express"
+CLIP = {"started-at": "2026-11-24T09:30:00Z", "ended-at": "2026-11-24T09:30:20Z"}  # 20 s
+
+
+@pytest.mark.parametrize(
+    ("express_max_s", "metadata", "changes", "machine"),
+    [
+        (30, CLIP, {}, EXPRESS),
+        (20, CLIP, {}, EXPRESS),
+        (19, CLIP, {}, STANDARD),
+        (0, CLIP, {}, STANDARD),
+        (30, CLIP, {"express": False}, STANDARD),
+        (30, {}, {}, STANDARD),
+        (30, CLIP | {"ended-at": "soon"}, {}, STANDARD),
+        (30, CLIP | {"ended-at": "2026-11-24T09:30:20"}, {}, STANDARD),
+        (30, CLIP | {"ended-at": "2026-11-24T09:29:00Z"}, {}, STANDARD),
+    ],
+)
+def test_only_clips_that_are_known_to_be_short_run_on_express(express_max_s, metadata, changes, machine):
+    body = load("s3-object-created.json")
+    [(recording, _)] = start.parse_message(body)
+    store = FakeStore({recording.key: b"sound"}, {recording.key: metadata})
+    settings = RouteSettings(
+        bucket="b",
+        table="t",
+        state_machine_arn=STANDARD,
+        express_machine_arn=EXPRESS,
+        express_max_s=express_max_s,
+    )
+    assert route.choose_machine(body | changes, recording, store=store, settings=settings) == machine
+
+
+def test_a_job_message_tells_its_length_itself():
+    body = load("job-message.json")
+    [(recording, _)] = start.parse_message(body)
+    assert route.read_length_s(body, recording, FakeStore()) == 300
+
+
 def sqs_record(number, body):
     return {
         "messageId": f"m{number}",
@@ -60,6 +100,7 @@ def test_bad_messages_are_reported_and_their_neighbours_start_once(monkeypatch):
             name="m", definition=definition, roleArn="arn:aws:iam::123456789012:role/x"
         )
         monkeypatch.setenv("REM_STATE_MACHINE_ARN", machine["stateMachineArn"])
+        monkeypatch.setenv("REM_EXPRESS_MAX_S", "0")
         monkeypatch.setenv("REM_BUCKET", "b")
         monkeypatch.setenv("REM_TABLE", "t")
         monkeypatch.setenv("AWS_ENDPOINT_URL", local.endpoint_url)

@@ -1,7 +1,7 @@
 """What Terraform's AWS provider asks for and moto 5.2.5 lacks, filled in this process while a test wants it.
 
-Each function says which gap it fills and what is seen without it. Terraform retries a 500 twenty-five times, so
-what is missing shows as a hang: `NotImplementedError` is therefore answered 400 at once, with its name.
+Each function says which gap it fills and what is seen without it. Terraform retries a 500 twenty-five
+times, so what is missing shows as a hang: `NotImplementedError` is therefore answered 400, with its name.
 """
 
 from __future__ import annotations

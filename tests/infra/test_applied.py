@@ -15,6 +15,7 @@ import yaml
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from rem.core.keys import transcript_key
+from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.localaws import LocalAws, LocalFunction
 from rem.stages import ROOT
 from tests.infra import moto_gaps
@@ -24,6 +25,8 @@ from tests.infra.terraform import Terraform
 pytestmark = [pytest.mark.infra, pytest.mark.slow, pytest.mark.models, pytest.mark.timeout(600)]
 MODELS = {"demo-whisper": "whisper", "demo-diarization": "diarization"}
 RAW_KEY = "raw/me/badge-1/2026/11/24/standup.wav"
+SHORT_KEY = "raw/me/badge-1/2026/11/24/short.wav"
+STARTED = {"started-at": "2026-11-24T09:30:00+00:00"}
 VARIABLES = {"alert_email": "owner@example.com", "monthly_budget_usd": "10"}
 # What a role may do although no handler calls it: who needs it instead.
 USED_BY_AWS = {
@@ -71,10 +74,11 @@ def stack(plugins, tmp_path_factory):
         terraform = Terraform(tmp_path_factory.mktemp("applied"), plugins, aws.endpoint_url)
         tune(
             terraform,
+            start={"express_max_s": 20},
             transcribe={"whisper_model": "demo-whisper"},
             diarize={"diarization_model": "demo-diarization"},
+            cluster={"diarization_model": "demo-diarization"},
         )
-        tune(terraform, cluster={"diarization_model": "demo-diarization"})
         terraform.apply(**VARIABLES)
         outputs = terraform.outputs()
         for name in outputs["functions"].values():
@@ -94,18 +98,34 @@ def tune(terraform: Terraform, **changes) -> None:
 @pytest.fixture(scope="module")
 def execution(stack):
     """One upload, until its execution has ended."""
-    sfn, s3 = stack.aws.client("stepfunctions"), stack.aws.client("s3")
-    with (ROOT / "models" / "demo" / "standup.wav").open("rb") as sound:
-        s3.put_object(
-            Bucket=stack.bucket, Key=RAW_KEY, Body=sound, Metadata={"started-at": "2026-11-24T09:30:00+00:00"}
-        )
+    sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()
+    stack.aws.client("s3").put_object(Bucket=stack.bucket, Key=RAW_KEY, Body=sound, Metadata=STARTED)
+    return wait_for_end(stack, "standard")
+
+
+@pytest.fixture(scope="module")
+def express(stack, execution):
+    """The first twelve seconds, and its uploader says so."""
+    sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()[: 44 + 2 * 12 * SAMPLE_RATE_HZ]
+    told = STARTED | {"ended-at": "2026-11-24T09:30:12+00:00"}
+    stack.aws.client("s3").put_object(Bucket=stack.bucket, Key=SHORT_KEY, Body=sound, Metadata=told)
+    return wait_for_end(stack, "express")
+
+
+def wait_for_end(stack, kind):
+    sfn = stack.aws.client("stepfunctions")
     deadline_s = time.monotonic() + 240
     while time.monotonic() < deadline_s:
-        found = sfn.list_executions(stateMachineArn=stack.machine_arns["standard"])["executions"]
+        found = sfn.list_executions(stateMachineArn=stack.machine_arns[kind])["executions"]
         if found and found[0]["status"] != "RUNNING":
             return sfn.describe_execution(executionArn=found[0]["executionArn"])
         time.sleep(0.5)
     raise AssertionError("the upload started no execution that ended within four minutes")
+
+
+def read_record(stack, recording_id):
+    key = {"userId": {"S": "me"}, "recordingId": {"S": recording_id}}
+    return stack.aws.client("dynamodb").get_item(TableName=stack.table, Key=key)["Item"]
 
 
 def test_second_plan_changes_nothing(stack):
@@ -122,9 +142,12 @@ def test_an_upload_becomes_a_transcript(stack, execution):
 
 
 def test_the_record_is_complete(stack, execution):
-    key = {"userId": {"S": "me"}, "recordingId": {"S": "standup"}}
-    item = stack.aws.client("dynamodb").get_item(TableName=stack.table, Key=key)["Item"]
-    assert item["status"]["S"] == "COMPLETE"
+    assert read_record(stack, "standup")["status"]["S"] == "COMPLETE"
+
+
+def test_a_short_clip_runs_on_express_and_records_its_outcome_itself(stack, express):
+    assert express["status"] == "SUCCEEDED", express.get("cause")
+    assert read_record(stack, "short")["status"]["S"] == "COMPLETE"
 
 
 def read_statements(stack, name):
@@ -137,7 +160,7 @@ def is_allowed(statements, call):
     return policy.is_action_permitted(call.action, call.resource) == PermissionResult.PERMITTED
 
 
-def test_every_call_that_a_handler_makes_is_permitted(stack, execution):
+def test_every_call_that_a_handler_makes_is_permitted(stack, execution, express):
     for name in stack.functions.values():
         statements = read_statements(stack, name)
         assert stack.recorder.made_by(name), f"{name} made no call at all"
@@ -145,7 +168,7 @@ def test_every_call_that_a_handler_makes_is_permitted(stack, execution):
         assert refused == []
 
 
-def test_no_permission_is_unused(stack, execution):
+def test_no_permission_is_unused(stack, execution, express):
     unused = []
     for name in stack.functions.values():
         calls = stack.recorder.made_by(name)

@@ -1,0 +1,43 @@
+"""Route: which of the two state machines a recording runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rem.config import RouteSettings
+from rem.core.recordings import Recording
+from rem.ports import Store
+
+STARTED_AT, ENDED_AT = "started-at", "ended-at"  # S3 metadata of the upload
+
+
+def choose_machine(
+    body: Mapping[str, Any], recording: Recording, *, store: Store, settings: RouteSettings
+) -> str:
+    """Express for a clip so short that its whole run fits into Express's five minutes, Standard for all else.
+
+    A clip whose length its uploader did not tell is not short. What the sweeper sends again says
+    `"express": false`: a run that Express did not finish goes to Standard, which can be redriven.
+    """
+    express = settings.express_machine_arn
+    if not express or not settings.express_max_s or body.get("express") is False:
+        return settings.state_machine_arn
+    length_s = read_length_s(body, recording, store)
+    is_short = length_s is not None and length_s <= settings.express_max_s
+    return express if is_short else settings.state_machine_arn
+
+
+def read_length_s(body: Mapping[str, Any], recording: Recording, store: Store) -> float | None:
+    """From start to end as the uploader told them, in the job message or with the object; else None."""
+    told: Mapping[str, Any] = body
+    if "Records" in body:
+        metadata = store.read_head(recording.key).metadata
+        told = {"startedAt": metadata.get(STARTED_AT), "endedAt": metadata.get(ENDED_AT)}
+    try:
+        start, end = (datetime.fromisoformat(str(told[edge])) for edge in ("startedAt", "endedAt"))
+        length_s = (end - start).total_seconds()
+    except (KeyError, TypeError, ValueError):  # one is missing, is no time, or only one has an offset
+        return None
+    return length_s if length_s > 0 else None
