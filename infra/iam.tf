@@ -39,6 +39,17 @@ locals {
     )
   }
 
+  executions_arn = "${replace(local.machine_arns.standard, ":stateMachine:", ":execution:")}:*"
+
+  # What it takes to bring a failed execution to its record and to its owner.
+  settle_statements = [
+    { sid = "LookForUpload", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
+    { sid = "KnowWhatIsNotThere", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
+    { sid = "SettleRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
+    { sid = "ReadHistory", actions = ["states:GetExecutionHistory"], resources = [local.executions_arn] },
+    { sid = "TellOwner", actions = ["sns:Publish"], resources = [aws_sns_topic.alerts.arn] },
+  ]
+
   own_statements = {
     start = concat(
       [
@@ -54,6 +65,15 @@ locals {
         { sid = "ReadClipLength", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
       ] : [],
     )
+    status = concat(local.settle_statements, [
+      { sid = "ReadRecord", actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
+    ])
+    sweep = concat(local.settle_statements, [
+      { sid = "ReadRecord", actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
+      { sid = "FindOpenRecords", actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OpenIndex"] },
+      { sid = "AskExecutions", actions = ["states:DescribeExecution"], resources = [local.executions_arn] },
+      { sid = "SendAgain", actions = ["sqs:SendMessage"], resources = [aws_sqs_queue.uploads.arn] },
+    ])
     prepare = [
       { sid = "ReadUploads", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
       { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
@@ -62,15 +82,16 @@ locals {
       { sid = "WriteTranscript", actions = ["s3:PutObject"], resources = ["${local.bucket_arn}/transcripts/*"] },
       { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
     ]
-    enrich = [
+    enrich = var.use_openai ? [
       {
         sid       = "ReadOpenAiKey"
         actions   = ["secretsmanager:GetSecretValue"]
-        resources = [aws_secretsmanager_secret.openai.arn]
+        resources = [aws_secretsmanager_secret.openai[0].arn]
       },
-    ]
+    ] : []
     publish = [
       { sid = "WriteTranscript", actions = ["s3:PutObject"], resources = ["${local.bucket_arn}/transcripts/*"] },
+      { sid = "ReadRecord", actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
       { sid = "AdvanceRecord", actions = ["dynamodb:UpdateItem"], resources = [local.table_arn] },
     ]
   }

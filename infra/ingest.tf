@@ -86,3 +86,47 @@ resource "aws_lambda_event_source_mapping" "start" {
     maximum_concurrency = 2
   }
 }
+
+# What Standard executions came to. Express sends no such events: the sweeper finds what it left.
+resource "aws_cloudwatch_event_rule" "status" {
+  name        = "${local.name}-execution-status"
+  description = "Each change of an execution's status"
+  event_pattern = jsonencode({
+    source      = ["aws.states"]
+    detail-type = ["Step Functions Execution Status Change"]
+    detail      = { stateMachineArn = [local.machine_arns.standard] }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "status" {
+  rule      = aws_cloudwatch_event_rule.status.name
+  target_id = "status"
+  arn       = aws_lambda_function.stage["status"].arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = 3600
+    maximum_retry_attempts       = 10
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "sweep" {
+  name                = "${local.name}-sweep"
+  description         = "What no event moved on is looked at"
+  schedule_expression = "rate(15 minutes)"
+}
+
+resource "aws_cloudwatch_event_target" "sweep" {
+  rule      = aws_cloudwatch_event_rule.sweep.name
+  target_id = "sweep"
+  arn       = aws_lambda_function.stage["sweep"].arn
+}
+
+resource "aws_lambda_permission" "rule" {
+  for_each = { status = aws_cloudwatch_event_rule.status.arn, sweep = aws_cloudwatch_event_rule.sweep.arn }
+
+  statement_id  = "rule"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.stage[each.key].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = each.value
+}

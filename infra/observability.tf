@@ -25,6 +25,18 @@ locals {
       dimensions  = { StateMachineArn = local.machine_arns.standard }
       threshold   = 0, minutes = 5
     }
+    recordings-stuck = {
+      description = "The sweeper moved recordings on that nothing else had: rem executions"
+      namespace   = "REM", metric = "StuckRecordings", statistic = "Sum"
+      dimensions  = { service = local.name }
+      threshold   = 0, minutes = 60
+    }
+    sweeper-fails = {
+      description = "The sweeper itself fails: its log says why"
+      namespace   = "AWS/Lambda", metric = "Errors", statistic = "Sum"
+      dimensions  = { FunctionName = local.function_names.sweep }
+      threshold   = 1, minutes = 60
+    }
     functions-throttled = {
       description = "Lambda refused more than 50 invocations: ask AWS for a higher concurrency quota"
       namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum"

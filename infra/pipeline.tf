@@ -21,7 +21,16 @@ locals {
       { REM_STATE_MACHINE_ARN = local.machine_arns.standard },
       local.uses_express ? { REM_EXPRESS_MACHINE_ARN = local.machine_arns.express } : {},
     )
-    enrich = { REM_OPENAI_SECRET = aws_secretsmanager_secret.openai.name }
+    status = {
+      REM_STATE_MACHINE_ARN = local.machine_arns.standard
+      REM_TOPIC_ARN         = aws_sns_topic.alerts.arn
+    }
+    sweep = {
+      REM_STATE_MACHINE_ARN = local.machine_arns.standard
+      REM_TOPIC_ARN         = aws_sns_topic.alerts.arn
+      REM_QUEUE_URL         = aws_sqs_queue.uploads.url
+    }
+    enrich = var.use_openai ? { REM_OPENAI_SECRET = aws_secretsmanager_secret.openai[0].name } : {}
   }
   settings_environment = {
     for stage, config in local.stages : stage => {

@@ -106,7 +106,7 @@ resource "aws_dynamodb_table" "recordings" {
   deletion_protection_enabled = local.is_prod
 
   dynamic "attribute" {
-    for_each = toset(["userId", "recordingId", "deviceId", "startedAt"])
+    for_each = toset(["userId", "recordingId", "deviceId", "startedAt", "open", "updatedAt"])
     content {
       name = attribute.key
       type = "S"
@@ -117,6 +117,13 @@ resource "aws_dynamodb_table" "recordings" {
     name            = "DeviceTimeIndex"
     hash_key        = "deviceId"
     range_key       = "startedAt"
+    projection_type = "ALL"
+  }
+
+  global_secondary_index {
+    name            = "OpenIndex" # sparse: a finished record carries no `open`
+    hash_key        = "open"
+    range_key       = "updatedAt"
     projection_type = "ALL"
   }
 
@@ -137,8 +144,10 @@ resource "aws_dynamodb_table" "recordings" {
 
 # The value is put in by hand (`aws secretsmanager put-secret-value`), so that it is in no state file.
 resource "aws_secretsmanager_secret" "openai" {
+  count = var.use_openai ? 1 : 0
+
   name                    = "${local.name}/openai-api-key"
-  description             = "API key with which Enrich calls OpenAI; without a value the offline notes are made."
+  description             = "API key with which Enrich calls OpenAI."
   kms_key_id              = local.kms_key_arn
   recovery_window_in_days = local.is_prod ? 30 : 0
 }

@@ -38,6 +38,12 @@ variable "image_tags" {
   default     = {}
 }
 
+variable "use_openai" {
+  description = "Make notes with OpenAI: a secret ($0.40 a month) holds the key. Otherwise the offline notes."
+  type        = bool
+  default     = false
+}
+
 variable "alert_email" {
   description = "Where alarms and failed recordings go; empty: nobody is told."
   type        = string

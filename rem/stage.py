@@ -11,6 +11,7 @@ from typing import Protocol
 
 from rem.config import memory_mb
 from rem.core.receipts import Receipt
+from rem.observe import step
 from rem.ports import Json, Store
 
 BUDGET_MARGIN_S = 20.0  # enough to store a checkpoint and leave before Lambda kills the process
@@ -45,7 +46,8 @@ def build_once(store: Store, name: str, key: str, build: Callable[[], Json]) -> 
     if store.exists(key):
         return store.read_json(key)
     watch = Stopwatch(name)
-    document = build()
+    with step(f"make the result of {name}"):
+        document = build()
     document["receipts"] = [*document.get("receipts", []), watch.read().to_json()]
     store.write_json(key, document)
     return document

@@ -16,6 +16,7 @@ from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint, 
 from rem.core.receipts import Receipt, sum_by_stage
 from rem.core.speakers import measure_speakers, split_at_speakers
 from rem.core.transcript import Segment, Transcript, Turn, join_chunks
+from rem.observe import observed
 from rem.ports import Catalog, Json, Store
 from rem.recipes import choose_recipes
 from rem.stage import Context, build_once
@@ -92,6 +93,7 @@ def _vote_language(chunks: list[Json]) -> str | None:
     return votes.most_common(1)[0][0] if votes else None
 
 
+@observed("assemble")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = AssembleSettings.from_env()
     return run(

@@ -13,6 +13,7 @@ from rem.core.jobs import ClusterJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.speakers import label_by_appearance
 from rem.core.transcript import Turn
+from rem.observe import observed, step
 from rem.ports import Diarizer, Json, Store
 from rem.stage import Context, build_once
 
@@ -59,6 +60,9 @@ if is_provisioned():
     load_model()
 
 
+@observed("cluster")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = ClusterSettings.from_env()
-    return run(event, store=S3Store(settings.bucket), model=load_model(), settings=settings)
+    with step("load the model"):
+        model = load_model()
+    return run(event, store=S3Store(settings.bucket), model=model, settings=settings)

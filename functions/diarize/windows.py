@@ -16,6 +16,7 @@ from rem.core.chunks import slice_windows
 from rem.core.jobs import ChunkJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ
+from rem.observe import observed, step
 from rem.ports import Diarizer, Json, Store
 from rem.stage import Context, Stopwatch, log_progress
 
@@ -28,7 +29,9 @@ def run(event: Mapping[str, Any], *, store: Store, model: Diarizer) -> Json:
     fingerprint = compute_fingerprint("diarize", VERSION, [parse_fingerprint(job.prepared_key)], choices)
     key = artifact_key(job.recording.recording_id, "diarize", fingerprint, "npz")
     if not store.exists(key):
-        store.write_bytes(key, _diarize(job, store, model).to_bytes(), "application/octet-stream")
+        with step("measure windows"):
+            piece = _diarize(job, store, model)
+        store.write_bytes(key, piece.to_bytes(), "application/octet-stream")
     return {"key": key}
 
 
@@ -54,6 +57,9 @@ if is_provisioned():
     load_model()
 
 
+@observed("diarize")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = DiarizeSettings.from_env()
-    return run(event, store=S3Store(settings.bucket), model=load_model())
+    with step("load the model"):
+        model = load_model()
+    return run(event, store=S3Store(settings.bucket), model=model)

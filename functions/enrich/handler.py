@@ -15,6 +15,7 @@ from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.receipts import Receipt, Usage
 from rem.core.recipes import Recipe
 from rem.core.transcript import Transcript
+from rem.observe import observed
 from rem.ports import Enricher, Json, Memory, Store
 from rem.recipes import find_recipe, load_recipes
 from rem.stage import Budget, Context, build_once
@@ -96,6 +97,7 @@ def build_enricher(settings: EnrichSettings, budget: Budget) -> Enricher:
     return OnlineEnricher(OpenAIModel(load_key()), settings.enrich_model, budget, settings.enrich_timeout_s)
 
 
+@observed("enrich")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = EnrichSettings.from_env()
     model = build_enricher(settings, Budget.from_context(context))

@@ -14,6 +14,7 @@ from rem.config import RouteSettings
 from rem.core.errors import InputError
 from rem.core.keys import execution_name
 from rem.core.uploads import parse_message
+from rem.observe import observed
 from rem.ports import Json
 
 
@@ -29,6 +30,7 @@ def start(record: SQSRecord) -> None:
         start_execution(machine, name, recording.to_event())
 
 
+@observed("start")
 def handler(event: dict[str, Any], context: Any) -> Json:
     """Report each message that failed, so that SQS delivers only those again."""
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -11,6 +11,7 @@ from rem.core.doctor import Case, diagnose
 from rem.core.errors import BusyError, InputError
 from rem.core.executions import UNSUCCESSFUL, Change, apply_change
 from rem.core.history import find_failure
+from rem.observe import observed
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
 
@@ -67,6 +68,7 @@ def build_notify(topic_arn: str | None) -> Notify:
     return lambda subject, text: publish_notice(topic_arn, subject, text)
 
 
+@observed("status")
 def handler(event: Mapping[str, Any], context: Any) -> Json:
     """One EventBridge event. An execution that somebody started by hand on something else is not ours."""
     try:

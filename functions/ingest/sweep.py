@@ -17,10 +17,12 @@ from rem.core.jobs import Status
 from rem.core.keys import execution_name
 from rem.core.recordings import Recording
 from rem.core.uploads import build_message
+from rem.observe import count, observed
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
 from rem.stage import Budget, Context
 
+MOVED_ON = ("settled", "requeued", "lost")  # what no event had done
 NEVER_ARRIVED = "The upload was announced but its sound never arrived; send it again."
 
 
@@ -65,7 +67,8 @@ class Sweep:
         name = execution_name(recording.recording_id, recording.key, etag)
         execution = self.executions.describe(record.get("executionArn") or self.executions.build_arn(name))
         if execution is None:
-            self.send(build_message(recording, etag))
+            # Never started, or not finished by Express, which cannot be asked: Standard either way.
+            self.send({**build_message(recording, etag), "express": False})
             return self._touch(recording, record, "requeued")
         change = Change.from_description(execution)
         if change.status == RUNNING:
@@ -93,6 +96,7 @@ def _format(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+@observed("sweep")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = SweepSettings.from_env()
     sweep = Sweep(
@@ -104,4 +108,7 @@ def handler(event: Mapping[str, Any], context: Context) -> Json:
         pause=lambda: time.sleep(1 / settings.describes_per_s),
         clock=Budget.from_context(context),
     )
-    return sweep.run(datetime.now(UTC), settings)
+    counts = sweep.run(datetime.now(UTC), settings)
+    if stuck := sum(counts.get(what, 0) for what in MOVED_ON):
+        count("StuckRecordings", stuck)
+    return counts

@@ -14,6 +14,7 @@ from rem.core.chunks import plan_chunks, plan_slices
 from rem.core.jobs import Status
 from rem.core.keys import artifact_key, compute_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ, Recording
+from rem.observe import observed
 from rem.ports import Catalog, Json, Store
 from rem.stage import Context, build_once
 
@@ -77,6 +78,7 @@ if is_provisioned():
     warm_up()
 
 
+@observed("prepare")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = PrepareSettings.from_env()
     return run(

@@ -15,6 +15,7 @@ from rem.core.names import apply_names
 from rem.core.receipts import Receipt, sum_by_stage
 from rem.core.transcript import Transcript
 from rem.documents import write_documents
+from rem.observe import count_transcript, observed
 from rem.ports import Catalog, Json, Store
 from rem.stage import Context, Stopwatch
 
@@ -33,6 +34,7 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
     catalog.advance(
         transcript.recording, Status.COMPLETE, fields | {"speakerCount": len(transcript.speakers)}
     )
+    count_transcript(transcript)
     return {"transcriptKey": key, "speakers": len(transcript.speakers)}
 
 
@@ -70,6 +72,7 @@ def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:
     )
 
 
+@observed("publish")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = PublishSettings.from_env()
     return run(event, store=S3Store(settings.bucket), catalog=DynamoCatalog(settings.table))

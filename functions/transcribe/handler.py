@@ -17,6 +17,7 @@ from rem.core.jobs import ChunkJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.core.transcript import Segment
+from rem.observe import observed, step
 from rem.ports import Json, Store, Transcriber
 from rem.stage import Budget, Context, Stopwatch, build_once, log_progress
 
@@ -118,7 +119,10 @@ if is_provisioned():
     load_model()
 
 
+@observed("transcribe")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = TranscribeSettings.from_env()
     store, budget = S3Store(settings.bucket), Budget.from_context(context)
-    return run(event, store=store, model=load_model(), budget=budget, settings=settings)
+    with step("load the model"):
+        model = load_model()
+    return run(event, store=store, model=model, budget=budget, settings=settings)

@@ -80,6 +80,15 @@ run "one_definition_makes_both_machines" {
   }
 }
 
+run "express_has_ended_before_it_is_swept" {
+  command = plan
+
+  assert {
+    condition     = local.stages.sweep.settings.stale_after_s > 300
+    error_message = "Express runs for up to 300 s and cannot be asked: a sweep before that would start a second run"
+  }
+}
+
 run "queue_waits_long_enough_and_gives_up_late" {
   command = plan
 
@@ -155,6 +164,24 @@ run "own_key_and_budget" {
   assert {
     condition     = length(aws_budgets_budget.monthly[0].notification) == 2
     error_message = "told at 80 and at 100 %"
+  }
+}
+
+run "openai_is_a_choice" {
+  command = plan
+  variables {
+    use_openai = true
+  }
+
+  assert {
+    condition     = aws_lambda_function.stage["enrich"].environment[0].variables.REM_OPENAI_SECRET == "rem-dev/openai-api-key"
+    error_message = "Enrich, and no other function, must know the secret"
+  }
+  assert {
+    condition = alltrue([
+      for stage, function in aws_lambda_function.stage : stage == "enrich" || !contains(keys(function.environment[0].variables), "REM_OPENAI_SECRET")
+    ])
+    error_message = "Enrich, and no other function, must know the secret"
   }
 }
 

@@ -350,7 +350,10 @@ class TestSettings:
     def test_every_setting_of_stages_yaml_is_read_by_a_settings_class(self):
         known = {name for cls in _settings_classes() for name in cls.model_fields}
         written = {name for stage in load_stages().values() for name in stage.settings}
-        assert known - {"bucket", "table", "state_machine_arn", "queue_url", "topic_arn"} == written
+        assert known - ADDRESSES == written
+
+
+ADDRESSES = {"bucket", "table", "state_machine_arn", "express_machine_arn", "queue_url", "topic_arn"}
 
 
 def _settings_classes():

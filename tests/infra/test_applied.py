@@ -12,12 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from rem.core.keys import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.localaws import LocalAws, LocalFunction
 from rem.stages import ROOT
+from tests import openai_server
 from tests.infra import moto_gaps
 from tests.infra.calls import Recorder
 from tests.infra.terraform import Terraform
@@ -27,7 +29,8 @@ MODELS = {"demo-whisper": "whisper", "demo-diarization": "diarization"}
 RAW_KEY = "raw/me/badge-1/2026/11/24/standup.wav"
 SHORT_KEY = "raw/me/badge-1/2026/11/24/short.wav"
 STARTED = {"started-at": "2026-11-24T09:30:00+00:00"}
-VARIABLES = {"alert_email": "owner@example.com", "monthly_budget_usd": "10"}
+VARIABLES = {"alert_email": "owner@example.com", "monthly_budget_usd": "10", "use_openai": "true"}
+SECRET = "rem-dev/openai-api-key"
 # What a role may do although no handler calls it: who needs it instead.
 USED_BY_AWS = {
     "Logs": "Lambda writes the function's log",
@@ -39,6 +42,7 @@ USED_BY_AWS = {
 @pytest.fixture(scope="module")
 def stack(plugins, tmp_path_factory):
     """Applied, with every function runnable as Terraform set it up."""
+    logged: list[tuple[str, str]] = []
     models = tmp_path_factory.mktemp("models")
     for name, folder in MODELS.items():
         (models / name).symlink_to(ROOT / "models" / "demo" / folder)
@@ -52,10 +56,18 @@ def stack(plugins, tmp_path_factory):
             code_dir=ROOT,
             memory_mb=configuration["MemorySize"],
             timeout_s=configuration["Timeout"],
-            environment=environment | {"AWS_ACCESS_KEY_ID": configuration["FunctionName"]},
+            environment=environment
+            | {"AWS_ACCESS_KEY_ID": configuration["FunctionName"]}  # tells the recorder who calls
+            | ({"OPENAI_BASE_URL": server.base_url} if "REM_OPENAI_SECRET" in environment else {}),
         )
 
-    with pytest.MonkeyPatch.context() as patch, LocalAws([], max_sandboxes=10, max_running=2) as aws:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        openai_server.serve() as server,
+        LocalAws(
+            [], max_sandboxes=10, max_running=2, on_log=lambda name, line: logged.append((name, line))
+        ) as aws,
+    ):
 
         def learn(name: str) -> None:
             aws.runtime.add(
@@ -75,15 +87,17 @@ def stack(plugins, tmp_path_factory):
         tune(
             terraform,
             start={"express_max_s": 20},
+            sweep={"stale_after_s": 0.5, "lost_upload_after_s": 0.5},
             transcribe={"whisper_model": "demo-whisper"},
             diarize={"diarization_model": "demo-diarization"},
             cluster={"diarization_model": "demo-diarization"},
         )
         terraform.apply(**VARIABLES)
+        aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString="sk-test")
         outputs = terraform.outputs()
         for name in outputs["functions"].values():
             learn(name)
-        yield SimpleNamespace(aws=aws, terraform=terraform, recorder=recorder, **outputs)
+        yield SimpleNamespace(aws=aws, terraform=terraform, recorder=recorder, logged=logged, **outputs)
 
 
 def tune(terraform: Terraform, **changes) -> None:
@@ -100,7 +114,7 @@ def execution(stack):
     """One upload, until its execution has ended."""
     sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()
     stack.aws.client("s3").put_object(Bucket=stack.bucket, Key=RAW_KEY, Body=sound, Metadata=STARTED)
-    return wait_for_end(stack, "standard")
+    return wait_for_end(stack, "standard", "standup")
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +123,60 @@ def express(stack, execution):
     sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()[: 44 + 2 * 12 * SAMPLE_RATE_HZ]
     told = STARTED | {"ended-at": "2026-11-24T09:30:12+00:00"}
     stack.aws.client("s3").put_object(Bucket=stack.bucket, Key=SHORT_KEY, Body=sound, Metadata=told)
-    return wait_for_end(stack, "express")
+    return wait_for_end(stack, "express", "short")
 
 
-def wait_for_end(stack, kind):
+@pytest.fixture(scope="module")
+def failure(stack, express):
+    """An upload that is no sound, on Standard, and the event that AWS would send."""
+    put_text(stack, "letter", STARTED)
+    execution = wait_for_end(stack, "standard", "letter")
+    event = json.loads((ROOT / "tests" / "events" / "execution-failed.json").read_text())
+    for field in ("executionArn", "stateMachineArn", "name", "status", "input"):
+        event["detail"][field] = execution[field]
+    return event
+
+
+@pytest.fixture(scope="module")
+def sweeps(stack, failure):
+    """What the sweeper did: with an Express run that failed and a lost upload, and once more after that."""
+    put_text(stack, "postcard", STARTED | {"ended-at": "2026-11-24T09:30:05+00:00"})
+    wait_for_end(stack, "express", "postcard")
+    past, lost = {"S": "2026-11-01T00:00:00+00:00"}, "raw/me/badge-1/2026/11/01/lost.wav"
+    text = {"userId": "me", "recordingId": "lost", "deviceId": "badge-1", "status": "UPLOADED", "key": lost}
+    item = {name: {"S": value} for name, value in (text | {"open": "yes"}).items()}
+    item |= {"updatedAt": past, "createdAt": past, "startedAt": past, "statusRank": {"N": "0"}}
+    stack.aws.client("dynamodb").put_item(TableName=stack.table, Item=item)
+    time.sleep(1)
+    first = invoke(stack, "sweep", {})
+    wait_for_end(stack, "standard", "postcard")
+    time.sleep(1)
+    return first, invoke(stack, "sweep", {})
+
+
+def put_text(stack, recording_id, metadata):
+    key = f"raw/me/badge-1/2026/11/24/{recording_id}.wav"
+    body = b"Dear diary, nobody said anything today.\n" * 200
+    stack.aws.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=body, Metadata=metadata)
+
+
+def invoke(stack, stage, event):
+    answer = stack.aws.runtime.invoke(stack.functions[stage], json.dumps(event).encode())
+    assert answer.function_error is None, answer.payload
+    return json.loads(answer.payload)
+
+
+def wait_for_end(stack, kind, recording_id):
     sfn = stack.aws.client("stepfunctions")
-    deadline_s = time.monotonic() + 240
+    deadline_s = time.monotonic() + 120
     while time.monotonic() < deadline_s:
         found = sfn.list_executions(stateMachineArn=stack.machine_arns[kind])["executions"]
-        if found and found[0]["status"] != "RUNNING":
-            return sfn.describe_execution(executionArn=found[0]["executionArn"])
+        ended = [e for e in found if e["name"].startswith(f"{recording_id}-") and e["status"] != "RUNNING"]
+        if ended:
+            return sfn.describe_execution(executionArn=ended[0]["executionArn"])
         time.sleep(0.5)
-    raise AssertionError("the upload started no execution that ended within four minutes")
+    said = "\n".join(f"{name}: {line}" for name, line in stack.logged[-40:])
+    raise AssertionError(f"{recording_id} ended not within two minutes on {kind}: {found}\n{said}")
 
 
 def read_record(stack, recording_id):
@@ -150,6 +206,28 @@ def test_a_short_clip_runs_on_express_and_records_its_outcome_itself(stack, expr
     assert read_record(stack, "short")["status"]["S"] == "COMPLETE"
 
 
+def test_the_rule_lets_our_executions_through_and_no_others(stack, failure):
+    rule = stack.aws.client("events").describe_rule(Name="rem-dev-execution-status")
+    pattern = EventPattern.load(rule["EventPattern"])
+    assert pattern.matches_event(failure)
+    other = failure["detail"] | {"stateMachineArn": stack.machine_arns["express"]}
+    assert not pattern.matches_event(failure | {"detail": other})
+
+
+def test_a_failure_becomes_a_sentence_in_the_record(stack, failure):
+    assert invoke(stack, "status", failure)["settled"]
+    error = read_record(stack, "letter")["error"]["M"]
+    assert (error["error"]["S"], error["stage"]["S"]) == ("InputError", "prepare")
+    assert "not a sound or video file" in error["message"]["S"]
+
+
+def test_what_express_did_not_finish_runs_on_standard(stack, sweeps):
+    first, second = sweeps
+    assert first == {"requeued": 1, "lost": 1}
+    assert second == {"settled": 1}
+    assert read_record(stack, "postcard")["error"]["M"]["error"]["S"] == "InputError"
+
+
 def read_statements(stack, name):
     policy = stack.aws.client("iam").get_role_policy(RoleName=name, PolicyName="stage")["PolicyDocument"]
     return policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
@@ -160,7 +238,7 @@ def is_allowed(statements, call):
     return policy.is_action_permitted(call.action, call.resource) == PermissionResult.PERMITTED
 
 
-def test_every_call_that_a_handler_makes_is_permitted(stack, execution, express):
+def test_every_call_that_a_handler_makes_is_permitted(stack, sweeps):
     for name in stack.functions.values():
         statements = read_statements(stack, name)
         assert stack.recorder.made_by(name), f"{name} made no call at all"
@@ -168,7 +246,7 @@ def test_every_call_that_a_handler_makes_is_permitted(stack, execution, express)
         assert refused == []
 
 
-def test_no_permission_is_unused(stack, execution, express):
+def test_no_permission_is_unused(stack, sweeps):
     unused = []
     for name in stack.functions.values():
         calls = stack.recorder.made_by(name)
