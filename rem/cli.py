@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import dlq, executions, recipes
+from rem.commands import dlq, executions, library, recipes
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -134,6 +134,9 @@ app.command()(executions.show)
 app.command()(executions.redrive)
 app.command()(executions.stop)
 app.command()(executions.doctor)
+app.command("list")(library.list_)
+app.command()(library.rename)
+app.command()(library.delete)
 app.add_typer(dlq.app, name="dlq")
 
 

@@ -134,7 +134,7 @@ def test_every_command_is_in_the_readme_or_docs():
     pages = (ROOT / "README.md").read_text() + "".join(p.read_text() for p in (ROOT / "docs").rglob("*.md"))
     for command in app.registered_commands:
         assert command.callback is not None
-        assert f"rem {command.callback.__name__}" in pages
+        assert f"rem {command.name or command.callback.__name__}" in pages
 
 
 def test_every_setting_is_explained_in_the_docs():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,7 +108,9 @@ def show(
         if found is not None:
             showing.show_execution(target, _open(target), found, full=full, as_json=as_json)
         else:
-            showing.show_recording(target, _read_record(target, user, name), as_json=as_json)
+            record = _read_record(target, user, name)
+            execution = find_execution_of(target, record)
+            showing.show_recording(target, record, execution, as_json=as_json)
 
 
 def redrive(
@@ -227,14 +229,26 @@ def _find(target: Target, user: str, name: str) -> Execution:
     Raises:
         InputError: there is none.
     """
-    known = _open(target)
-    found = known.find(name)
+    found = _open(target).find(name)
     if found is None:
-        record = _read_record(target, user, name)
-        found = known.find(record.get("executionArn") or "none")
+        found = find_execution_of(target, _read_record(target, user, name))
     if found is None:
         raise InputError(f"the recording {name} has no execution that is known: see `rem executions`")
     return found
+
+
+def find_execution_of(target: Target, record: Mapping[str, Any]) -> Execution | None:
+    """The one that the record names, else the one that its upload started, by its deterministic name."""
+    from rem.aws import S3Store
+    from rem.core.keys import execution_name
+
+    if arn := record.get("executionArn"):
+        return _open(target).find(arn)
+    store = S3Store(target.bucket, target.client("s3"))
+    if not store.exists(record["key"]):
+        return None
+    etag = store.read_head(record["key"]).etag
+    return _open(target).find(execution_name(record["recordingId"], record["key"], etag))
 
 
 def _read_record(target: Target, user: str, recording_id: str) -> dict[str, Any]:

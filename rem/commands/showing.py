@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from rem.commands import printing
 from rem.core.captions import format_clock, join_turns
@@ -174,7 +175,9 @@ def _to_json(
     }
 
 
-def show_recording(target: Target, record: dict[str, Any], *, as_json: bool) -> None:
+def show_recording(
+    target: Target, record: dict[str, Any], execution: Execution | None, *, as_json: bool
+) -> None:
     from rem.aws import S3Store
 
     store = S3Store(target.bucket, target.client("s3"))
@@ -184,7 +187,7 @@ def show_recording(target: Target, record: dict[str, Any], *, as_json: bool) -> 
     ]
     documents = [key for key in keys if store.exists(key)]
     if as_json:
-        printing.print_json({**record, "documents": documents})
+        printing.print_json({**record, "documents": documents, "execution": execution and execution.name})
         return
     console = printing.build_console()
     _print_record(console, record)
@@ -192,8 +195,8 @@ def show_recording(target: Target, record: dict[str, Any], *, as_json: bool) -> 
         console.print(f"  s3://{target.bucket}/{key}", markup=False, soft_wrap=True)
     if documents and documents[0] == keys[0]:
         _print_excerpt(console, store.read_json(keys[0]))
-    if arn := record.get("executionArn"):
-        console.print(f"\nExecution: rem show {arn.rsplit(':', 1)[-1]}", markup=False, soft_wrap=True)
+    if execution is not None:
+        console.print(f"\nExecution: rem show {execution.name}", markup=False, soft_wrap=True)
 
 
 def _print_record(console: Console, record: dict[str, Any]) -> None:
@@ -216,9 +219,11 @@ def _print_excerpt(console: Console, document: dict[str, Any]) -> None:
     from rem.core.transcript import Transcript
 
     turns = join_turns(Transcript.from_json(document))
-    console.print()
+    lines = Table.grid(padding=(0, 2, 0, 0))
     for start_s, name, text in turns[:EXCERPT_TURNS]:
-        line = printing.shorten(text, 200)
-        console.print(f"[dim]{format_clock(start_s):>5}[/]  [bold]{escape(name)}[/]  {escape(line)}")
+        row = (f"[dim]{format_clock(start_s):>5}[/]", f"[bold]{escape(name)}[/]")
+        lines.add_row(*row, escape(printing.shorten(text, 200)))
+    console.print()
+    console.print(lines)
     if len(turns) > EXCERPT_TURNS:
         console.print(f"       … and {len(turns) - EXCERPT_TURNS} more turns", style="dim")

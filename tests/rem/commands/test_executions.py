@@ -6,6 +6,7 @@ import pytest
 
 from rem.aws import DynamoCatalog
 from rem.commands.executions import choose_failed
+from rem.core.keys import execution_name
 from rem.core.recordings import Recording
 from rem.executions import Executions
 from rem.localaws.stack import MACHINE_ARN, TABLE
@@ -89,6 +90,18 @@ def test_execution_is_found_by_its_recording(ran):
     assert "transcribe: SetupError: It lacks." in text
     assert "rem show bad" in text
     assert "rem redrive bad" in ran.rem("doctor", "walk-17")[1]
+
+
+def test_recording_without_a_named_execution_is_asked_for_the_one_of_its_upload(ran):
+    """A COMPLETE record whose status events were lost names none."""
+    s3, key = ran.aws.client("s3"), "raw/me/badge-1/2026/11/24/lost.wav"
+    etag = s3.put_object(Bucket=RECORDING["bucket"], Key=key, Body=b"x")["ETag"].strip('"')
+    recording = Recording.from_event({**RECORDING, "recordingId": "lost", "key": key})
+    DynamoCatalog(TABLE, ran.aws.client("dynamodb")).replace(recording, None, {"status": "COMPLETE"})
+    assert "Execution:" not in ran.rem("show", "lost")[1]
+    name = execution_name("lost", key, etag)
+    ran.run(name, recordingId="lost", key=key)
+    assert f"Execution: rem show {name}" in ran.rem("show", "lost")[1]
 
 
 def test_unknown_names_get_a_sentence(ran):

@@ -1,0 +1,127 @@
+"""`rem list`, `rem rename`, `rem delete`: a user's recordings."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rem.commands.executions import User, find_execution_of
+from rem.commands.target import (
+    DEFAULT_STACK,
+    AsJson,
+    DataFolder,
+    EndpointUrl,
+    Profile,
+    Region,
+    StackName,
+    Target,
+    open_target,
+)
+
+if TYPE_CHECKING:
+    from rem.library import Library
+    from rem.ports import Json
+
+RecordingId = Annotated[
+    str, typer.Argument(help="A recording's id, as `rem list` shows it.", metavar="RECORDING")
+]
+Speaker = Annotated[
+    str, typer.Argument(help="Label (SPEAKER_00) or present name of a voice.", metavar="SPEAKER")
+]
+NewName = Annotated[str, typer.Argument(help="Its name from now on; '' takes the name away.", metavar="NAME")]
+
+
+def list_(
+    user: User = "me",
+    as_json: AsJson = False,
+    profile: Profile = "",
+    region: Region = "",
+    stack: StackName = DEFAULT_STACK,
+    endpoint_url: EndpointUrl = "",
+    data: DataFolder = None,
+) -> None:
+    """List a user's recordings, the newest first."""
+    from rem.commands import printing
+    from rem.core.captions import format_clock
+
+    with open_target(profile, region, stack, endpoint_url, data) as target:
+        records = list(open_library(target).walk(user))
+    if as_json:
+        printing.print_json({"recordings": records})
+        return
+    table = printing.build_table("recording", "started", "status", "length", "title, or what went wrong")
+    for record in records:
+        error = record.get("error") or {}
+        table.add_row(
+            record["recordingId"],
+            str(record.get("startedAt", ""))[:16].replace("T", " "),
+            record["status"],
+            format_clock(record["durationSeconds"]) if "durationSeconds" in record else "",
+            error.get("message") or record.get("title", ""),
+        )
+    printing.build_console().print(table if records else f"{user} has no recordings.", markup=False)
+
+
+def rename(
+    recording: RecordingId,
+    speaker: Speaker,
+    name: NewName,
+    user: User = "me",
+    profile: Profile = "",
+    region: Region = "",
+    stack: StackName = DEFAULT_STACK,
+    endpoint_url: EndpointUrl = "",
+    data: DataFolder = None,
+) -> None:
+    """Name a voice in all documents of a recording. The labels stay: it can be renamed at any time."""
+    with open_target(profile, region, stack, endpoint_url, data) as target:
+        library = open_library(target)
+        label = _find_label(library, user, recording, speaker)
+        renamed = library.rename_speaker(user, recording, label, name)
+    for voice in renamed.speakers:
+        typer.echo(f"{voice.label} is {voice.name or 'nobody'}")
+
+
+def delete(
+    recording: RecordingId,
+    user: User = "me",
+    profile: Profile = "",
+    region: Region = "",
+    stack: StackName = DEFAULT_STACK,
+    endpoint_url: EndpointUrl = "",
+    data: DataFolder = None,
+) -> None:
+    """Delete a recording: its sound, every artifact, every document, its record. Prints what it removed.
+
+    A running execution is stopped first. There is no way back.
+    """
+    with open_target(profile, region, stack, endpoint_url, data) as target:
+        removed = open_library(target).delete(user, recording)
+    for key in removed.keys:
+        typer.echo(f"removed {key}")
+    typer.echo(f"removed the record of {recording}")
+
+
+def open_library(target: Target) -> Library:
+    """The recordings of an installation; deleting one stops its execution first."""
+    from rem.aws import DynamoCatalog, S3Store
+    from rem.executions import Executions
+    from rem.library import Library
+
+    def stop(record: Json) -> None:
+        execution = find_execution_of(target, record)
+        if execution is not None and execution.is_running:
+            known = Executions(target.client("stepfunctions"), target.machine_arn)
+            known.stop(execution, "The recording was deleted.")
+            typer.echo(f"stopped {execution.name}")
+
+    store = S3Store(target.bucket, target.client("s3"))
+    return Library(store, DynamoCatalog(target.table, target.client("dynamodb")), stop)
+
+
+def _find_label(library: Library, user: str, recording: str, wanted: str) -> str:
+    """The label of the voice that has this name now; what is no name is taken for a label."""
+    speakers = json.loads(library.transcript(user, recording))["speakers"]
+    return next((voice["label"] for voice in speakers if voice.get("name") == wanted), wanted)
