@@ -315,7 +315,9 @@ def _follow(known: Executions, chosen: Sequence[Execution]) -> list[str]:
                     failure = known.explain(now)
                     why = f": {failure.state} {failure.error}: {failure.message}" if failure else ""
                     console.print(
-                        f"{now.name}: {now.status} after {format_seconds(now.seconds)}{why}", markup=False
+                        f"{now.name}: {now.status} after {format_seconds(now.seconds)}{why}",
+                        markup=False,
+                        soft_wrap=True,
                     )
             time.sleep(FOLLOW_S)
     return statuses

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from rem.cli import app
 from rem.core.errors import InputError, SetupError
 from rem.localaws import LocalAws, LocalFunction
-from rem.localaws.stack import MACHINE, MACHINE_ARN, QUEUE, create_table
+from rem.localaws.stack import MACHINE, MACHINE_ARN, QUEUE, build_functions, create_table
+from rem.stages import load_stages
 from tests.rem.localaws.conftest import wait_until
 
 HANDLERS = Path(__file__).parent / "handlers"
@@ -78,6 +79,7 @@ def installation(tmp_path_factory):
         LocalFunction(name, "switched.handler", HANDLERS, 256, 10.0, {"SWITCHES": str(folder)})
         for name in ("prepare", "transcribe")
     ]
+    functions += build_functions({"status": load_stages()["status"]})
     with LocalAws(functions, log_dir=logs) as aws:
         sqs = aws.client("sqs")
         for queue in (QUEUE, f"{QUEUE}-dlq"):
@@ -90,5 +92,6 @@ def installation(tmp_path_factory):
             definition=json.dumps({"StartAt": "Prepare", "States": states}),
             roleArn="arn:aws:iam::123456789012:role/x",
         )
+        aws.map_status("status")
         yield Installation(aws, folder)
     patch.undo()
