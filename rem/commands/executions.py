@@ -77,7 +77,7 @@ def executions(
         table.add_row(
             each.name,
             _colour(each.status),
-            printing.format_moment(each.started_at),
+            printing.format_moment(each.started_at)[:16],
             printing.format_seconds(each.seconds),
             str(each.redrive_count or ""),
             f"{failure.state} {failure.error}".strip() if failure else "",

@@ -18,10 +18,10 @@ def build_console() -> Console:
 
 
 def build_table(*columns: str) -> Table:
-    """Cells fold rather than lose their end: names are there to be copied."""
+    """The first column holds names, which are there to be copied: it is never broken. Other cells fold."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     return table
 
 
