@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rem.core.errors import BusyError, InputError, SetupError
 from rem.core.jobs import Status
+from rem.core.keyring import Key
 from rem.core.recordings import Recording
-from rem.ports import Head, Json, Page
+from rem.ports import Head, Json, Page, StoredPart
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +36,7 @@ THROTTLES = {
 }
 FINISHED = (Status.COMPLETE, Status.ERROR)
 USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
+DELETE_BATCH = 1000  # S3's most
 FIRST_MOMENT = "0"  # DynamoDB compares with no empty key
 OPEN_INDEX = "OpenIndex"  # sparse: only records that carry `open` are in it, see docs/adr/0017
 HISTORY_PAGE = 200
@@ -133,25 +135,72 @@ class S3Store:
         return True
 
     def list_keys(self, prefix: str) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return list(dict.fromkeys(key for key, _ in self._list_versions(prefix)))
 
-    def delete(self, prefix: str, belongs: Callable[[str], bool]) -> list[str]:
-        """The bucket keeps versions: what is deleted for good has none left, and no delete marker."""
+    def delete(self, keys: Sequence[str]) -> None:
+        """With all versions and delete markers: on a versioned bucket a plain delete keeps the content."""
+        for key in keys:
+            versions = [(found, version) for found, version in self._list_versions(key) if found == key]
+            for first in range(0, len(versions), DELETE_BATCH):
+                batch: Any = [{"Key": k, "VersionId": v} for k, v in versions[first : first + DELETE_BATCH]]
+                delete: Any = {"Objects": batch, "Quiet": True}
+                answer = self._client.delete_objects(Bucket=self.bucket, Delete=delete)
+                if kept := answer.get("Errors"):
+                    raise PermissionError(f"S3 keeps {kept[0].get('Key')}: {kept[0].get('Message')}")
+
+    def _list_versions(self, prefix: str) -> Iterator[tuple[str, str]]:
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
-        removed: dict[str, None] = {}
         for page in pages:
-            for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-                if belongs(found["Key"]):
-                    self._delete_version(found["Key"], found["VersionId"])
-                    removed[found["Key"]] = None
-        return list(removed)
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                yield version["Key"], version["VersionId"]
 
-    def _delete_version(self, key: str, version_id: str) -> None:
-        if version_id == "null":  # the bucket has no versions
-            self._client.delete_object(Bucket=self.bucket, Key=key)
-        else:
-            self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+
+class S3Uploads:
+    """rem.ports.Uploads on one bucket."""
+
+    def __init__(self, bucket: str, client: S3Client | None = None) -> None:
+        self.bucket = bucket
+        self._client = client or s3_client()
+
+    def start(self, key: str, content_type: str, metadata: Mapping[str, str]) -> str:
+        answer = self._client.create_multipart_upload(
+            Bucket=self.bucket, Key=key, ContentType=content_type, Metadata=metadata
+        )
+        return answer["UploadId"]
+
+    def sign_part(self, key: str, upload_id: str, number: int, expires_s: int) -> str:
+        return self._client.generate_presigned_url(
+            "upload_part",
+            Params={"Bucket": self.bucket, "Key": key, "UploadId": upload_id, "PartNumber": number},
+            ExpiresIn=expires_s,
+        )
+
+    def list_parts(self, key: str, upload_id: str) -> Sequence[StoredPart] | None:
+        pages = self._client.get_paginator("list_parts").paginate(
+            Bucket=self.bucket, Key=key, UploadId=upload_id
+        )
+        try:
+            found = [part for page in pages for part in page.get("Parts", [])]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchUpload":
+                return None
+            _raise_if_busy(error, f"listing the parts of {key}")
+            raise
+        return [StoredPart(p["PartNumber"], p["ETag"].strip('"'), p["Size"]) for p in found]
+
+    def complete(self, key: str, upload_id: str, parts: Sequence[StoredPart]) -> None:
+        chosen: Any = {"Parts": [{"PartNumber": p.number, "ETag": f'"{p.etag}"'} for p in parts]}
+        self._client.complete_multipart_upload(
+            Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload=chosen
+        )
+
+    def abort(self, key: str, upload_id: str) -> None:
+        try:
+            self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":
+                _raise_if_busy(error, f"aborting {key}")
+                raise
 
 
 def read_texts(url: str, client: S3Client | None = None) -> dict[str, str]:
@@ -315,6 +364,41 @@ class DynamoCatalog:
         key = _build_key(user_id, recording_id)
         item = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else _from_item(item)
+
+
+class DynamoKeys:
+    """rem.ports.Keys on one table: PK keyId."""
+
+    def __init__(self, table: str, client: DynamoDBClient | None = None) -> None:
+        self.table = table
+        self._client = client or dynamodb_client()
+
+    def read(self, key_id: str) -> Key | None:
+        """Consistent, so that a revoked key ends with the next request."""
+        answer = self._client.get_item(
+            TableName=self.table, Key={"keyId": {"S": key_id}}, ConsistentRead=True
+        )
+        return Key.from_item(_from_item(answer["Item"])) if "Item" in answer else None
+
+    def read_all(self) -> Sequence[Key]:
+        pages = self._client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        return [Key.from_item(_from_item(item)) for page in pages for item in page["Items"]]
+
+    def write(self, key: Key) -> None:
+        item = {name: _to_attribute(value) for name, value in key.to_item().items()}
+        self._client.put_item(
+            TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(keyId)"
+        )
+
+    def set_time(self, key_id: str, field: str, moment: str) -> None:
+        self._client.update_item(
+            TableName=self.table,
+            Key={"keyId": {"S": key_id}},
+            UpdateExpression="SET #field = :moment",
+            ConditionExpression="attribute_exists(keyId)",
+            ExpressionAttributeNames={"#field": field},
+            ExpressionAttributeValues={":moment": {"S": moment}},
+        )
 
 
 def build_cursor(started_at: str, recording_id: str) -> str:

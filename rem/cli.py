@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import dlq, executions, library, recipes
+from rem.commands import dlq, executions, keys, library, recipes
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -138,6 +138,7 @@ app.command("list")(library.list_)
 app.command()(library.rename)
 app.command()(library.delete)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(keys.app, name="keys")
 
 
 def exit_code(outcomes: list[Outcome]) -> int:

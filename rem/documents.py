@@ -1,9 +1,12 @@
-"""The documents of a recording: one transcript, written in every format."""
+"""The documents of a transcript in S3: JSON, and what is rendered from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rem.core.captions import RENDERERS
-from rem.core.keys import DOCUMENT_FORMATS, transcript_key
+from rem.core.keys import transcript_key
+from rem.core.names import apply_names
 from rem.core.transcript import Transcript
 from rem.ports import Store
 
@@ -16,18 +19,20 @@ CONTENT_TYPES = {
 }
 
 
+def put_names(transcript: Transcript, given_names: Mapping[str, str]) -> Transcript:
+    """What a person called a voice, else what the recording itself says its name is."""
+    found = transcript.notes.get("speaker-names", {}).get("names", [])
+    return apply_names(transcript, {item["label"]: item["name"] for item in reversed(found)}, given_names)
+
+
 def write_documents(store: Store, transcript: Transcript) -> str:
-    """Write every format anew, whatever is there; JSON last, it is what others look for. Returns its key."""
+    """Write every document anew, the JSON last: who finds it finds the others. Its key."""
     recording = transcript.recording
-    keys = document_keys(recording.user_id, recording.device_id, recording.recording_id)
+    keys = {
+        extension: transcript_key(recording.user_id, recording.device_id, recording.recording_id, extension)
+        for extension in ("json", *RENDERERS)
+    }
     for extension, render in RENDERERS.items():
         store.write_bytes(keys[extension], render(transcript).encode(), CONTENT_TYPES[extension])
     store.write_json(keys["json"], transcript.to_json())
     return keys["json"]
-
-
-def document_keys(user_id: str, device_id: str, recording_id: str) -> dict[str, str]:
-    return {
-        extension: transcript_key(user_id, device_id, recording_id, extension)
-        for extension in DOCUMENT_FORMATS
-    }

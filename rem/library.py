@@ -1,67 +1,41 @@
-"""What a person does with recordings that are there: list, read, name voices, join sessions, delete."""
+"""A user's recordings: list and read them, name voices, join sessions, delete with all that came of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rem.core.captions import RENDERERS
 from rem.core.conversations import Conversation, Part, join_parts
-from rem.core.errors import InputError
-from rem.core.keys import DOCUMENT_FORMATS
-from rem.core.names import apply_names
+from rem.core.errors import BusyError, InputError
+from rem.core.keys import DOCUMENT_FORMATS, transcript_key
+from rem.core.recordings import Recording
 from rem.core.transcript import Transcript
-from rem.documents import document_keys, write_documents
+from rem.documents import put_names, write_documents
 from rem.ports import Catalog, Json, Page, Store
 
-NAMES = "speakerNames"  # field of the record: what a person called the voices, by label
+TRIES = 5  # a record that changes under every one of them is busy
 LONGEST_NAME = 80  # characters
 LONGEST_SESSION = 1000  # recordings of one session that are joined
-INTERNAL = frozenset(
-    {"statusRank", "open", "uploadId", "userId"}
-)  # fields of a record that are nobody's business
 
 
 class NotFoundError(InputError):
-    """There is no such recording, transcript or session; the message says what was looked for."""
+    """There is no such recording, transcript, voice or session; the message says what was looked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """What a deletion took away: object keys, and whether there was a record."""
-
-    keys: tuple[str, ...]
-    record: bool
-
-    def to_json(self) -> Json:
-        return {"objects": list(self.keys), "record": self.record}
-
-
 class Library:
-    """One installation's recordings. Every method takes the user whose recordings they are.
+    """What one user may do with recordings, whoever asks: the command line, the API, the console."""
 
-    Args:
-        stop: Ends what is still being done with a recording, given its record, before it is deleted.
-    """
+    store: Store
+    catalog: Catalog
 
-    def __init__(
-        self, store: Store, catalog: Catalog, stop: Callable[[Json], None] = lambda record: None
-    ) -> None:
-        self._store, self._catalog, self._stop = store, catalog, stop
+    def list_recordings(self, user_id: str) -> list[Json]:
+        """All records, the newest recording first."""
+        return list(self._walk(user_id))
 
-    def get(self, user_id: str, recording_id: str) -> Json:
-        """The recording's record.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        record = self._catalog.read(user_id, recording_id)
-        if record is None:
-            raise NotFoundError(f"there is no recording {recording_id}")
-        return record
-
-    def list(
+    def page(
         self,
         user_id: str,
         *,
@@ -70,55 +44,59 @@ class Library:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """Records, newest first.
+        """Some records, the newest first.
 
         Raises:
             InputError: the cursor is none of ours.
         """
-        return self._catalog.find(user_id, device_id=device_id, since=since, limit=limit, cursor=cursor)
+        return self.catalog.find(user_id, device_id=device_id, since=since, limit=limit, cursor=cursor)
 
-    def walk(self, user_id: str, **query: str) -> Iterator[Json]:
-        """All records that Catalog.find finds, page by page."""
-        cursor: str | None = None
-        while True:
-            page = self._catalog.find(user_id, limit=200, cursor=cursor, **query)
-            yield from page.records
-            cursor = page.cursor
-            if cursor is None:
-                return
+    def read(self, user_id: str, recording_id: str) -> Json:
+        """The record.
+
+        Raises:
+            NotFoundError: there is no such recording.
+        """
+        record = self.catalog.read(user_id, recording_id)
+        if record is None:
+            raise NotFoundError(f"{user_id} has no recording '{recording_id}'")
+        return record
 
     def transcript(self, user_id: str, recording_id: str, document_format: str = "json") -> bytes:
         """A recording's transcript in one of DOCUMENT_FORMATS, with the names as they are now.
 
         Raises:
-            NotFoundError: no such recording, or it is not transcribed yet.
+            NotFoundError: no such recording, or it has no transcript yet.
             InputError: an unknown format.
         """
-        if document_format not in DOCUMENT_FORMATS:
-            raise InputError(f"'{document_format}' is no format: use one of {', '.join(DOCUMENT_FORMATS)}")
-        return render(self._load(self.get(user_id, recording_id)), document_format)
+        return render(self._load_transcript(self.read(user_id, recording_id)), document_format)
 
-    def rename_speaker(self, user_id: str, recording_id: str, label: str, name: str) -> Transcript:
-        """Call a voice by a name; an empty name takes it away. All documents are written anew.
+    def rename_speaker(self, user_id: str, recording_id: str, label: str, name: str) -> dict[str, str]:
+        """Name a voice; an empty name takes its name away. All names of the recording, by label.
+
+        The record is changed first: documents that are published meanwhile carry the name already.
+
+        Args:
+            label: The voice's label, or the name that it has now.
 
         Raises:
-            NotFoundError: no such recording, not transcribed yet, or no such speaker.
-            InputError: the name is too long or holds control characters.
+            NotFoundError: there is no such recording, transcript or voice.
+            InputError: the name is too long or not one line.
+            BusyError: somebody else changed the record each time.
         """
-        record = self.get(user_id, recording_id)
-        transcript = self._load(record)
-        if label not in (speaker.label for speaker in transcript.speakers):
-            known = ", ".join(speaker.label for speaker in transcript.speakers) or "none"
-            raise NotFoundError(f"{recording_id} has no speaker {label}: it has {known}")
         name = name.strip()
         if len(name) > LONGEST_NAME or not name.isprintable():
-            raise InputError(f"a name has at most {LONGEST_NAME} characters, all on one line")
-        names = {**record.get(NAMES, {}), label: name}
-        given = {known: called for known, called in names.items() if called}
-        self._catalog.set_fields(user_id, recording_id, {NAMES: given or None})
-        renamed = put_names(transcript, given)
-        write_documents(self._store, renamed)
-        return renamed
+            raise InputError(f"a speaker's name has at most {LONGEST_NAME} characters, all on one line")
+        transcript = self._load_transcript(self.read(user_id, recording_id))
+        label = _find_label(transcript, label)
+        for _ in range(TRIES):
+            record = self.read(user_id, recording_id)
+            names = {**record.get("speakerNames", {}), label: name}
+            names = {known: given for known, given in names.items() if given}
+            if self.catalog.replace(_to_recording(record), record, {"speakerNames": names}):
+                write_documents(self.store, put_names(transcript, names))
+                return names
+        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
 
     def conversation(self, user_id: str, session_id: str) -> Conversation:
         """The recordings of a session, in order, as one conversation.
@@ -126,56 +104,81 @@ class Library:
         Raises:
             NotFoundError: no recording belongs to this session.
         """
-        page = self._catalog.find(user_id, session_id=session_id, limit=LONGEST_SESSION)
-        if not page.records:
-            raise NotFoundError(f"no recording belongs to session {session_id}")
-        return join_parts(session_id, [self._build_part(record) for record in page.records])
+        records = self.catalog.find(user_id, session_id=session_id, limit=LONGEST_SESSION).records
+        if not records:
+            raise NotFoundError(f"no recording of {user_id} belongs to session '{session_id}'")
+        return join_parts(session_id, [self._build_part(record) for record in records])
 
-    def delete(self, user_id: str, recording_id: str) -> Removed:
-        """Remove the audio, every artifact, every document and the record, in this order.
+    def delete(self, user_id: str, recording_id: str) -> list[str]:
+        """Delete every object and then the record, so that what breaks off can be repeated. What was removed.
 
-        The record goes last: what is interrupted can be repeated.
+        A stage that still runs may write once more: stop the execution first.
 
         Raises:
             NotFoundError: there is no such recording.
         """
-        record = self.get(user_id, recording_id)
-        self._stop(record)
-        raw = record["key"]
-        documents = set(document_keys(user_id, record["deviceId"], recording_id).values())
-        folder = f"transcripts/{user_id}/{record['deviceId']}/{recording_id}."
-        keys = [
-            *self._store.delete(raw, lambda key: key == raw),
-            *self._store.delete(f"artifacts/{recording_id}/", lambda key: True),
-            *self._store.delete(folder, documents.__contains__),
-        ]
-        return Removed(tuple(keys), self._catalog.delete(user_id, recording_id))
+        record = self.read(user_id, recording_id)
+        keys = self.find_objects(record)
+        self.store.delete(keys)
+        self.catalog.delete(user_id, recording_id)
+        return [*keys, f"record {user_id}/{recording_id}"]
 
-    def _load(self, record: Json) -> Transcript:
-        key = record.get("transcriptKey")
-        if key is None:
-            raise NotFoundError(f"{record['recordingId']} is not transcribed yet: it is {record['status']}")
-        return put_names(Transcript.from_json(self._store.read_json(key)), record.get(NAMES, {}))
+    def find_objects(self, record: Json) -> list[str]:
+        """Keys of all objects that belong to a recording: upload, artifacts, documents."""
+        documents = [_document_key(record, extension) for extension in DOCUMENT_FORMATS]
+        single = [key for key in (record["key"], *documents) if key in self.store.list_keys(key)]
+        return [*single, *self.store.list_keys(f"artifacts/{record['recordingId']}/")]
+
+    def _walk(self, user_id: str) -> Iterator[Json]:
+        cursor: str | None = None
+        while True:
+            page = self.catalog.find(user_id, limit=200, cursor=cursor)
+            yield from page.records
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def _load_transcript(self, record: Json) -> Transcript:
+        key = _document_key(record, "json")
+        if not self.store.exists(key):
+            raise NotFoundError(f"{record['recordingId']} has no transcript yet: it is {record['status']}")
+        return put_names(Transcript.from_json(self.store.read_json(key)), record.get("speakerNames", {}))
 
     def _build_part(self, record: Json) -> Part:
-        transcript = self._load(record) if "transcriptKey" in record else None
+        try:
+            transcript = self._load_transcript(record)
+        except NotFoundError:
+            transcript = None
         return Part(
             record["recordingId"], record.get("seq"), record["startedAt"], record["status"], transcript
         )
 
 
-def put_names(transcript: Transcript, given: Mapping[str, str]) -> Transcript:
-    """What a person called the voices, else what the recording itself says their names are."""
-    found = transcript.notes.get("speaker-names", {}).get("names", [])
-    return apply_names(transcript, {item["label"]: item["name"] for item in reversed(found)}, given)
-
-
 def render(transcript: Transcript, document_format: str) -> bytes:
+    """The transcript in one of DOCUMENT_FORMATS.
+
+    Raises:
+        InputError: an unknown format.
+    """
     if document_format == "json":
         return json.dumps(transcript.to_json(), ensure_ascii=False).encode()
+    if document_format not in RENDERERS:
+        raise InputError(f"'{document_format}' is no format: use one of {', '.join(DOCUMENT_FORMATS)}")
     return RENDERERS[document_format](transcript).encode()
 
 
-def show(record: Json) -> Json:
-    """A record as its owner sees it."""
-    return {name: value for name, value in record.items() if name not in INTERNAL}
+def _document_key(record: Json, extension: str) -> str:
+    return transcript_key(record["userId"], record["deviceId"], record["recordingId"], extension)
+
+
+def _find_label(transcript: Transcript, wanted: str) -> str:
+    """A voice by its label, or by the name that it has now."""
+    for speaker in transcript.speakers:
+        if wanted in (speaker.label, speaker.name):
+            return speaker.label
+    known = ", ".join(speaker.name or speaker.label for speaker in transcript.speakers) or "nobody"
+    raise NotFoundError(f"'{wanted}' does not speak in this recording; it has {known}")
+
+
+def _to_recording(record: Json) -> Recording:
+    return Recording.from_event({**record, "bucket": record.get("bucket") or "-"})

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rem.core.jobs import Status
+from rem.core.keyring import Key
 from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
@@ -45,9 +46,11 @@ class Store(Protocol):
     def create(self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Write an object where none is; False where one is already."""
 
-    def list_keys(self, prefix: str) -> list[str]: ...
-    def delete(self, prefix: str, belongs: Callable[[str], bool]) -> list[str]:
-        """Remove the objects below a prefix whose key belongs, with all their versions; their keys."""
+    def list_keys(self, prefix: str) -> list[str]:
+        """Keys that have an object or an older version of one."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects with all their versions; a key without one is no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,42 @@ class Catalog(Protocol):
 
     def delete(self, user_id: str, recording_id: str) -> bool:
         """Remove the record; False where there was none."""
+
+
+class Keys(Protocol):
+    """One item per API key."""
+
+    def read(self, key_id: str) -> Key | None: ...
+    def read_all(self) -> Sequence[Key]: ...
+    def write(self, key: Key) -> None: ...
+    def set_time(self, key_id: str, field: str, moment: str) -> None:
+        """Set `revokedAt` or `lastSeenAt` of a key that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part of an upload that has arrived. `etag` is its MD5 in hex, unless the bucket encrypts by KMS."""
+
+    number: int
+    etag: str
+    size_bytes: int
+
+
+class Uploads(Protocol):
+    """Objects that arrive in parts."""
+
+    def start(self, key: str, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Begin; the upload's id."""
+
+    def sign_part(self, key: str, upload_id: str, number: int, expires_s: int) -> str:
+        """The URL to which one part can be PUT until it expires."""
+
+    def list_parts(self, key: str, upload_id: str) -> Sequence[StoredPart] | None:
+        """What has arrived, by number; None where there is no such upload (any more)."""
+
+    def complete(self, key: str, upload_id: str, parts: Sequence[StoredPart]) -> None: ...
+    def abort(self, key: str, upload_id: str) -> None:
+        """End it and drop its parts. Once more does no harm."""
 
 
 class Executions(Protocol):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rem.core.jobs import Status
+from rem.core.keyring import Key
 from rem.core.recordings import Recording
 from rem.core.transcript import Segment, Word
 from rem.ports import Head, Json, Page, Samples
@@ -59,11 +60,9 @@ class FakeStore:
     def list_keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
-    def delete(self, prefix: str, belongs: Callable[[str], bool]) -> list[str]:
-        removed = [key for key in self.list_keys(prefix) if belongs(key)]
-        for key in removed:
-            del self.objects[key]
-        return removed
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
 
 
 @dataclass
@@ -150,6 +149,25 @@ class FakeExecutions:
 
     def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
         return iter(self.histories.get(execution_arn, [])[::-1])
+
+
+@dataclass
+class FakeKeys:
+    keys: dict[str, Key] = field(default_factory=dict)
+    times: list[str] = field(default_factory=list)
+
+    def read(self, key_id: str) -> Key | None:
+        return self.keys.get(key_id)
+
+    def read_all(self) -> list[Key]:
+        return list(self.keys.values())
+
+    def write(self, key: Key) -> None:
+        self.keys[key.key_id] = key
+
+    def set_time(self, key_id: str, field: str, moment: str) -> None:
+        self.times.append(moment)
+        self.keys[key_id] = Key.from_item(self.keys[key_id].to_item() | {field: moment})
 
 
 @dataclass

@@ -21,7 +21,15 @@ LAYERS = {  # package -> what of ours it may import
     "rem/progress.py": set(),
     "functions": {
         *("rem.core", "rem.ports", "rem.aws", "rem.config", "rem.stage", "rem.audio", "functions"),
-        *("rem.recipes", "rem.prices", "rem.documents", "rem.library", "rem.keys", "rem.observe"),
+        *(
+            "rem.recipes",
+            "rem.prices",
+            "rem.documents",
+            "rem.library",
+            "rem.keys",
+            "rem.observe",
+            "rem.intake",
+        ),
     },
     "rem/localaws": {"rem.core", "rem.stages", "rem.progress", "rem.localaws"},
 }

@@ -11,10 +11,9 @@ from rem.audio import Prepared
 from rem.aws import DynamoCatalog, S3Store
 from rem.config import PublishSettings
 from rem.core.jobs import PublishJob, Status
-from rem.core.names import apply_names
 from rem.core.receipts import Receipt, sum_by_stage
 from rem.core.transcript import Transcript
-from rem.documents import write_documents
+from rem.documents import put_names, write_documents
 from rem.observe import count_transcript, observed
 from rem.ports import Catalog, Json, Store
 from rem.stage import Context, Stopwatch
@@ -53,10 +52,7 @@ def _load(job: PublishJob, store: Store) -> tuple[Transcript, list[Receipt]]:
 def _put_names(transcript: Transcript, catalog: Catalog) -> Transcript:
     """What a person called a voice, else what the recording itself says its name is."""
     record = catalog.read(transcript.recording.user_id, transcript.recording.recording_id) or {}
-    found = transcript.notes.get("speaker-names", {}).get("names", [])
-    return apply_names(
-        transcript, {item["label"]: item["name"] for item in reversed(found)}, record.get("speakerNames", {})
-    )
+    return put_names(transcript, record.get("speakerNames", {}))
 
 
 def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:

@@ -48,6 +48,7 @@ class Target:
     table: str
     queue_url: str
     machine_arn: str
+    keys_table: str
     log_dir: Path | None = None
 
     @property
@@ -84,7 +85,7 @@ def resolve_target(
 ) -> Target:
     """The installation that the options name; without any, a `rem up` on the default folder, else AWS.
 
-    REM_BUCKET, REM_TABLE, REM_QUEUE_URL and REM_STATE_MACHINE_ARN replace single names.
+    REM_BUCKET, REM_TABLE, REM_KEYS_TABLE, REM_QUEUE_URL and REM_STATE_MACHINE_ARN replace single names.
 
     Raises:
         InputError: options that contradict each other, or a folder on which no `rem up` runs.
@@ -156,6 +157,7 @@ def _build_local(endpoint_url: str, folder: Path | None, environment: Mapping[st
         table=environment.get("REM_TABLE", stack.TABLE),
         queue_url=environment.get("REM_QUEUE_URL", stack.QUEUE_URL),
         machine_arn=environment.get("REM_STATE_MACHINE_ARN", stack.MACHINE_ARN),
+        keys_table=environment.get("REM_KEYS_TABLE", stack.KEYS_TABLE),
         log_dir=log_dir,
     )
 
@@ -184,4 +186,5 @@ def _build_aws(profile: str, region: str, stack: str, environment: Mapping[str, 
         table=environment.get("REM_TABLE", f"{stack}-recordings"),
         queue_url=environment.get("REM_QUEUE_URL", queue_url),
         machine_arn=environment.get("REM_STATE_MACHINE_ARN", machine_arn),
+        keys_table=environment.get("REM_KEYS_TABLE", f"{stack}-keys"),
     )

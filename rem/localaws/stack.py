@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BUCKET = "rem-recordings"
 TABLE = "rem-recordings"
+KEYS_TABLE = "rem-keys"
 QUEUE = "rem-uploads"
 MACHINE = "rem-recording"
 MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
@@ -72,6 +73,7 @@ def build_functions(
         **QUIET,
         "REM_BUCKET": BUCKET,
         "REM_TABLE": TABLE,
+        "REM_KEYS_TABLE": KEYS_TABLE,
         "REM_STATE_MACHINE_ARN": MACHINE_ARN,
         "REM_QUEUE_URL": QUEUE_URL,
     }
@@ -112,6 +114,7 @@ def create_stack(
     s3, sqs = aws.client("s3"), aws.client("sqs")
     s3.create_bucket(Bucket=BUCKET)
     create_table(aws)
+    create_keys_table(aws)
     dead_letter_url = sqs.create_queue(QueueName=f"{QUEUE}-dlq")["QueueUrl"]
     queue_url = sqs.create_queue(QueueName=QUEUE, Attributes=_queue_attributes(stages))["QueueUrl"]
     arns = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" for name in stages}
@@ -145,6 +148,15 @@ def create_table(aws: LocalAws) -> None:
             _build_index("SessionIndex", "sessionId", "startedAt"),  # sparse: only what belongs to a session
             _build_index("OpenIndex", "open", "updatedAt"),  # sparse: a finished record carries no `open`
         ],
+    )
+
+
+def create_keys_table(aws: LocalAws) -> None:
+    aws.client("dynamodb").create_table(
+        TableName=KEYS_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "keyId", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "keyId", "KeyType": "HASH"}],
     )
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from rem.cli import app
 from rem.core.errors import InputError, SetupError
 from rem.localaws import LocalAws, LocalFunction
-from rem.localaws.stack import MACHINE, MACHINE_ARN, QUEUE, build_functions, create_table
+from rem.localaws.stack import MACHINE, MACHINE_ARN, QUEUE, build_functions, create_keys_table, create_table
 from rem.stages import load_stages
 from tests.rem.localaws.conftest import wait_until
 
@@ -86,6 +86,7 @@ def installation(tmp_path_factory):
             sqs.create_queue(QueueName=queue)
         aws.client("s3").create_bucket(Bucket="rem-recordings")
         create_table(aws)
+        create_keys_table(aws)
         states = {"Prepare": task("prepare", Next="Transcribe"), "Transcribe": task("transcribe", End=True)}
         aws.client("stepfunctions").create_state_machine(
             name=MACHINE,

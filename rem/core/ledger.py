@@ -1,0 +1,147 @@
+"""What a counting device sent, session by session: what arrived, what is missing, what it lost itself."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice, pairwise
+from typing import Any
+
+Json = dict[str, Any]
+Range = tuple[int, int]  # inclusive
+MOST_RESENT = 1000  # recordings that one answer asks for; the next answer asks for the next ones
+NUMBER_AT_END = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One recording of a device that counts.
+
+    Attributes:
+        seq: Its number within the session, from 0.
+        lost: Recordings that the device could not keep, counted since it was first switched on.
+    """
+
+    session_id: str
+    seq: int
+    recording_id: str
+    started_at: str
+    lost: int | None = None
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Arrival | None:
+        """None for a recording that was not counted, and for one whose sound has not arrived."""
+        error = record.get("error")
+        never_arrived = isinstance(error, Mapping) and error.get("stage") == "upload"
+        if record.get("sessionId") is None or record.get("seq") is None:
+            return None
+        if never_arrived or "uploadId" in record:
+            return None
+        return cls(
+            record["sessionId"],
+            record["seq"],
+            record["recordingId"],
+            record["startedAt"],
+            record.get("lost"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLedger:
+    """Every number from 0 to the highest that arrived is in one of the three."""
+
+    session_id: str
+    started_at: str
+    received: Sequence[Range]
+    missing: Sequence[Range]
+    lost: Sequence[Range]
+
+    def to_json(self) -> Json:
+        return {
+            "sessionId": self.session_id,
+            "startedAt": self.started_at,
+            "received": [list(numbers) for numbers in self.received],
+            "missing": [list(numbers) for numbers in self.missing],
+            "lost": [list(numbers) for numbers in self.lost],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Sessions, the newest first.
+
+    Attributes:
+        lost: The device's own count of what it could not keep, as it said last; None where it never did.
+        resend: Ids of what is missing; the device sends those that it still has.
+    """
+
+    sessions: Sequence[SessionLedger]
+    lost: int | None
+    resend: Sequence[str]
+
+    def to_json(self) -> Json:
+        sessions = [session.to_json() for session in self.sessions]
+        return {"sessions": sessions, "lost": self.lost, "resend": list(self.resend)}
+
+
+def build_ledger(arrivals: Iterable[Arrival]) -> Ledger:
+    """Find the gaps in what arrived. The order of the arrivals and repeated ones make no difference.
+
+    A gap across which the device's own count grew by at least the gap's length is lost: it was never kept.
+    Any other gap is missing, and may still be on the device.
+    """
+    by_session: dict[str, dict[int, Arrival]] = defaultdict(dict)
+    for arrival in sorted(arrivals, key=lambda a: (a.started_at, a.recording_id)):
+        by_session[arrival.session_id].setdefault(arrival.seq, arrival)
+    counts = [a.lost for session in by_session.values() for a in session.values() if a.lost is not None]
+    settled = [_settle([session[seq] for seq in sorted(session)]) for session in by_session.values()]
+    settled.sort(key=lambda pair: pair[0].started_at, reverse=True)
+    resend = list(islice((name for _, names in settled for name in names), MOST_RESENT))
+    return Ledger([session for session, _ in settled], max(counts, default=None), resend)
+
+
+def _settle(arrivals: Sequence[Arrival]) -> tuple[SessionLedger, Iterator[str]]:
+    """One session, its arrivals sorted by number; and the ids of what is missing."""
+    missing: list[Range] = []
+    lost: list[Range] = []
+    if arrivals[0].seq > 0:
+        missing.append((0, arrivals[0].seq - 1))
+    for before, after in pairwise(arrivals):
+        gap = (before.seq + 1, after.seq - 1)
+        if gap[0] <= gap[1]:
+            (lost if _grew(before, after) >= gap[1] - gap[0] + 1 else missing).append(gap)
+    session = SessionLedger(
+        session_id=arrivals[0].session_id,
+        started_at=min(arrival.started_at for arrival in arrivals),
+        received=_to_ranges([arrival.seq for arrival in arrivals]),
+        missing=missing,
+        lost=lost,
+    )
+    return session, _name_missing(arrivals[0], missing)
+
+
+def _grew(before: Arrival, after: Arrival) -> int:
+    return 0 if before.lost is None or after.lost is None else after.lost - before.lost
+
+
+def _to_ranges(numbers: Sequence[int]) -> list[Range]:
+    """Sorted numbers as ranges: neighbours have the same distance to their position."""
+    ranges: list[Range] = []
+    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        ranges.append((members[0], members[-1]))
+    return ranges
+
+
+def _name_missing(known: Arrival, missing: Sequence[Range]) -> Iterator[str]:
+    """Ids of recordings that never arrived, where the device's ids end with a number that counts along."""
+    match = NUMBER_AT_END.fullmatch(known.recording_id)
+    if match is None:
+        return
+    first, width = int(match["number"]) - known.seq, len(match["number"])
+    for start, end in missing:
+        for seq in range(start, end + 1):
+            if first + seq >= 0:
+                yield f"{match['stem']}{first + seq:0{width}d}"
