@@ -27,7 +27,8 @@ class Pipeline:
         for stage in load_stages().values():
             os.environ.update(stage.environment(settings))
         self._whisper = WhisperTranscriber(whisper, beam_size=int(os.environ["REM_BEAM_SIZE"]), threads=1)
-        self._diarizer = PyannoteDiarizer(diarization, threads=1)
+        step = os.environ["REM_SEGMENTATION_STEP"]
+        self._diarizer = PyannoteDiarizer(diarization, threads=1, step=float(step) if step else None)
 
     def run(self, path: Path) -> Transcript:
         store, catalog = FakeStore(), FakeCatalog()
@@ -50,7 +51,8 @@ class Pipeline:
             for chunk in prepared["chunks"]
         ]
         slices = [
-            windows.run({**item, "chunk": s}, store=store, model=self._diarizer) for s in prepared["slices"]
+            windows.run({**item, "chunk": s}, store=store, model=self._diarizer, budget=Budget(lambda: 1e9))
+            for s in prepared["slices"]
         ]
         settings = ClusterSettings.from_env()
         turns = cluster.run({**item, "slices": slices}, store=store, model=self._diarizer, settings=settings)

@@ -24,6 +24,7 @@ def _empty_is_none(value: object) -> object:
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_empty_is_none)]
 OptionalUsd = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_empty_is_none)]
+OptionalShare = Annotated[Annotated[float, Field(gt=0, le=1)] | None, BeforeValidator(_empty_is_none)]
 Names = Annotated[
     tuple[str, ...],
     NoDecode,
@@ -93,6 +94,7 @@ class TranscribeSettings(Settings):
 
 class DiarizeSettings(Settings):
     diarization_model: str
+    segmentation_step: OptionalShare
 
 
 class ClusterSettings(DiarizeSettings):

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rem.config import memory_mb
+from rem.core.errors import BudgetError, SetupError
 from rem.core.receipts import Receipt
 from rem.observe import step
 from rem.ports import Json, Store
 
 BUDGET_MARGIN_S = 20.0  # enough to store a checkpoint and leave before Lambda kills the process
+BUDGET_MARGIN_SHARE = 0.2  # of an attempt that is too short for that
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 
 class Context(Protocol):
@@ -31,11 +37,59 @@ class Budget:
 
     @classmethod
     def from_context(cls, context: Context) -> Budget:
-        return cls(lambda: context.get_remaining_time_in_millis() / 1000 - BUDGET_MARGIN_S)
+        """Call at the start of the invocation: a margin is kept, smaller where the whole is short."""
+        whole_s = context.get_remaining_time_in_millis() / 1000
+        margin_s = min(BUDGET_MARGIN_S, BUDGET_MARGIN_SHARE * whole_s)
+        return cls(lambda: context.get_remaining_time_in_millis() / 1000 - margin_s)
 
     @property
     def is_spent(self) -> bool:
         return self.remaining_s() <= 0
+
+
+def work_through(
+    budget: Budget,
+    pieces: Sequence[Piece],
+    work: Callable[[Piece], Result],
+    *,
+    first: int,
+    what: str,
+    advice: str,
+) -> Iterator[Result]:
+    """Yield work(piece) for the pieces from number `first` on, as long as the time lasts.
+
+    A piece is only begun where the slowest one so far would still fit. One that does not end in time is left
+    to its thread, which cannot be stopped; its result is dropped.
+
+    Args:
+        what: The pieces' name, plural; advice: which settings help where not even one fits.
+
+    Raises:
+        BudgetError: the time is up. What was yielded is the caller's to store: the next attempt goes on.
+        SetupError: not one piece fits into a whole attempt.
+    """
+    slowest_s = 0.0
+    worker = ThreadPoolExecutor(1, thread_name_prefix="work")
+    stored = "{} of {} {} are done and stored; the next attempt goes on"
+    try:
+        for i in range(first, len(pieces)):
+            began_s = budget.remaining_s()
+            if i > first and began_s < slowest_s:
+                raise BudgetError(stored.format(i, len(pieces), what))
+            future = worker.submit(work, pieces[i])
+            try:
+                result = future.result(timeout=max(began_s, 0))
+            except TimeoutError as error:
+                if future.done():  # not ours: the work's own
+                    raise
+                if i > first:
+                    raise BudgetError(stored.format(i, len(pieces), what)) from error
+                message = f"one of {len(pieces)} {what} takes longer than a whole attempt ({began_s:.0f} s)"
+                raise SetupError(f"{message}: {advice}") from error
+            slowest_s = max(slowest_s, began_s - budget.remaining_s())
+            yield result
+    finally:
+        worker.shutdown(wait=False, cancel_futures=True)
 
 
 def build_once(store: Store, name: str, key: str, build: Callable[[], Json]) -> Json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import operator
-import wave
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 from benchmarks.pipeline import Pipeline
 from functions.prepare.speech import find_speech
 from rem.config import PrepareSettings
-from rem.core.chunks import plan_slices, slice_windows
 from rem.models import DEMO_DIR
 from rem.score import Reference, score
 from rem.stages import load_stages
@@ -82,39 +80,6 @@ def test_held_out_sentences_and_voices_are_unknown_to_training():
     said = {normalise(s) for dialogue in HELD_OUT for _, line in dialogue.lines for s in line.split("|")}
     assert said <= reserved
     assert len(reserved - said) > len(DEMO.lines) / 2
-
-
-def read(path: Path) -> np.ndarray:
-    with wave.open(str(path)) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
-
-
-@pytest.mark.parametrize("slice_s", [10, 17, 30])
-def test_slices_give_the_turns_of_the_uncut_recording(pipeline, slice_s):
-    """The stock pipeline on the whole waveform, against map and reduce with half-precision hand-over."""
-    import torch
-
-    from functions.diarize.slices import Slice, join_slices
-
-    diarizer, samples = pipeline._diarizer, read(DEMO_DIR / "standup.wav")
-    stock = diarizer._pipeline(
-        {"waveform": torch.from_numpy(samples)[None], "sample_rate": HZ, "uri": "demo"}
-    )
-    expected = [
-        (turn.start, turn.end, label)
-        for turn, _, label in stock.exclusive_speaker_diarization.itertracks(yield_label=True)
-    ]
-    slices = []
-    for piece in plan_slices(len(samples), slice_s):
-        windows = slice_windows(piece, len(samples), diarizer.window_samples, diarizer.hop_samples)
-        start = windows.start * diarizer.hop_samples
-        end = (windows.stop - 1) * diarizer.hop_samples + diarizer.window_samples
-        if windows:
-            measured = diarizer.measure_windows(samples[start:end], len(windows), lambda share: None)
-            slices.append(Slice.from_bytes(Slice(*measured, ()).to_bytes()))
-    clusters = diarizer.cluster(*join_slices(slices), None)
-    assert [(turn.start_s, turn.end_s, turn.speaker) for turn in clusters.turns] == expected
-    assert set(clusters.embeddings) == {label for _, _, label in expected}
 
 
 def test_exclusive_turns_never_overlap(pipeline):

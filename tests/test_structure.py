@@ -145,6 +145,17 @@ def test_every_command_is_in_the_readme_or_docs():
         assert f"rem {command.name or command.callback.__name__}" in pages
 
 
+def test_a_setting_of_two_stages_has_one_value():
+    """Diarize and Cluster work on one grid with one model."""
+    from rem.stages import load_stages
+
+    values: dict[str, set[object]] = {}
+    for stage in load_stages().values():
+        for setting, value in stage.settings.items():
+            values.setdefault(setting, set()).add(value)
+    assert {setting: found for setting, found in values.items() if len(found) > 1} == {}
+
+
 def test_every_setting_is_explained_in_the_docs():
     from rem.stages import load_stages
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from functions.diarize.trunk import WindowEmbedder, is_wespeaker
 from rem.core.errors import SetupError
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.core.transcript import Turn
@@ -96,9 +97,10 @@ class PyannoteDiarizer:
 
     Args:
         threads: torch's; never more than there are vCPUs, its threads spin while they wait.
+        step: From one window to the next, as a share of the window; None for the pipeline's own.
     """
 
-    def __init__(self, model_dir: Path, *, threads: int) -> None:
+    def __init__(self, model_dir: Path, *, threads: int, step: float | None = None) -> None:
         if not (model_dir / "config.yaml").is_file():
             raise SetupError(
                 f"there is no diarization model in {model_dir}: expected a pyannote folder (config.yaml)"
@@ -115,8 +117,18 @@ class PyannoteDiarizer:
         self._pipeline.embedding_batch_size = 1  # measured: larger batches cost more CPU time and memory
         self.name = model_dir.name
         self._duration_s = self._pipeline._segmentation.duration
+        if step is not None:
+            self._pipeline._segmentation.step = step * self._duration_s
         self.window_samples = round(self._duration_s * SAMPLE_RATE_HZ)
         self.hop_samples = round(self._pipeline._segmentation.step * SAMPLE_RATE_HZ)
+        self._embedder = self._build_embedder()
+
+    def _build_embedder(self) -> WindowEmbedder | None:
+        """None for a network that is not WeSpeaker's: pyannote's own loop then does the work."""
+        embedding = self._pipeline._embedding
+        if not is_wespeaker(embedding):
+            return None
+        return WindowEmbedder(embedding.model_, leave_out_overlap=self._pipeline.embedding_exclude_overlap)
 
     def measure_windows(
         self, samples: Samples, windows: int, on_progress: Callable[[float], None]
@@ -125,18 +137,24 @@ class PyannoteDiarizer:
 
         file = {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE_HZ, "uri": "slice"}
         with torch.inference_mode():
-            segmentations = self._pipeline.get_segmentations(file)
+            measured = self._pipeline.get_segmentations(file)
+            segmentations = measured.data.astype(np.float32)
+            if len(segmentations) != windows:
+                raise AssertionError(
+                    f"the grid has {windows} windows here, pyannote made {len(segmentations)}"
+                )
+            if self._embedder:
+                embeddings = self._embedder.embed(
+                    samples, self.hop_samples, self.window_samples, segmentations, on_progress
+                )
+                return segmentations, embeddings
             embeddings = self._pipeline.get_embeddings(
                 file,
-                segmentations,
+                measured,
                 exclude_overlap=self._pipeline.embedding_exclude_overlap,
                 hook=_follow_embeddings(on_progress),
             )
-        if len(segmentations.data) != windows:
-            raise AssertionError(
-                f"the grid has {windows} windows here, pyannote made {len(segmentations.data)}"
-            )
-        return segmentations.data.astype(np.float32), np.asarray(embeddings, np.float32)
+        return segmentations, np.asarray(embeddings, np.float32)
 
     def cluster(self, segmentations: Floats, embeddings: Floats, speakers: int | None) -> PyannoteClusters:
         import torch

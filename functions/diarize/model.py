@@ -13,4 +13,7 @@ from rem.ports import Diarizer
 def load_model() -> Diarizer:
     from functions.diarize.diarizer import PyannoteDiarizer
 
-    return PyannoteDiarizer(Path(DiarizeSettings.from_env().diarization_model), threads=thread_count())
+    settings = DiarizeSettings.from_env()
+    return PyannoteDiarizer(
+        Path(settings.diarization_model), threads=thread_count(), step=settings.segmentation_step
+    )

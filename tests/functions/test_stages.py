@@ -1,6 +1,7 @@
 """Every stage as a function: what it stores, what it says, and that a second time costs nothing."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,14 @@ def silent_recording(tmp_path, seconds=3.0):
     return store, output
 
 
+class FakeClock:
+    now_s = 0.0
+
+    def budget(self, seconds):
+        end_s = self.now_s + seconds
+        return Budget(lambda: end_s - self.now_s)
+
+
 class TestPrepare:
     def test_finds_the_speech_of_the_demo(self, demo):
         _, catalog, output = demo
@@ -166,11 +175,13 @@ class TestTranscribe:
 class FakeDiarizer:
     name, window_samples, hop_samples = "fake", 5 * HZ, HZ
 
-    def __init__(self):
+    def __init__(self, clock=None, seconds=0.0):
         self.calls = []
+        self.clock, self.seconds = clock or FakeClock(), seconds
 
     def measure_windows(self, samples, count, on_progress):
         self.calls.append((len(samples), count))
+        self.clock.now_s += self.seconds
         on_progress(1.0)
         return np.ones((count, 10, 3), np.float32), np.full((count, 3, 4), 0.5, np.float32)
 
@@ -190,17 +201,52 @@ class TestDiarize:
         model = FakeDiarizer()
         event = chunk_event(output, "slices")
         event["chunk"] = {"index": 0, "startSample": 10 * HZ, "endSample": 20 * HZ}
-        windows.run(event, store=store, model=model)
+        windows.run(event, store=store, model=model, budget=PLENTY)
         assert model.calls == [(14 * HZ, 10)]
 
     def test_a_second_time_does_not_measure(self, demo):
         store, _, output = demo
         first, model = (
-            windows.run(chunk_event(output, "slices"), store=store, model=FakeDiarizer()),
+            windows.run(chunk_event(output, "slices"), store=store, model=FakeDiarizer(), budget=PLENTY),
             FakeDiarizer(),
         )
-        assert windows.run(chunk_event(output, "slices"), store=store, model=model) == first
+        assert windows.run(chunk_event(output, "slices"), store=store, model=model, budget=PLENTY) == first
         assert model.calls == []
+
+    def test_a_short_budget_gives_the_same_slice_over_several_attempts(self, demo):
+        store, _, output = demo
+        whole = windows.run(
+            chunk_event(output, "slices"),
+            store=FakeStore(dict(store.objects)),
+            model=FakeDiarizer(),
+            budget=PLENTY,
+        )
+        clock = FakeClock()
+        model = FakeDiarizer(clock, seconds=4.0)
+
+        def attempt():
+            event = chunk_event(output, "slices")
+            return windows.run(event, store=store, model=model, budget=clock.budget(6.0))
+
+        for finished in (1, 2):
+            with pytest.raises(BudgetError, match=f"{finished} of 3 blocks of windows are done and stored"):
+                attempt()
+        result = attempt()
+        assert [count for _, count in model.calls] == [32, 32, 1]
+        assert result == whole
+        measured = Slice.from_bytes(store.read_bytes(result["key"]))
+        assert len(measured.segmentations) == 65
+        assert len(measured.receipts) == 3
+
+    def test_a_block_that_no_attempt_can_finish_names_the_settings(self, demo):
+        store, _, output = demo
+        model, free = FakeDiarizer(), threading.Event()
+        model.measure_windows = lambda *args: free.wait()
+        with pytest.raises(
+            SetupError, match=r"longer than a whole attempt.*`timeout_s` or `memory_mb` of diarize"
+        ):
+            windows.run(chunk_event(output, "slices"), store=store, model=model, budget=Budget(lambda: 0.02))
+        free.set()
 
     def test_hand_over_keeps_bits_and_half_precision(self):
         rng = np.random.default_rng(1)
@@ -219,7 +265,7 @@ class TestDiarize:
     def test_cluster_labels_voices_in_order_of_appearance(self, demo):
         store, _, output = demo
         model = FakeDiarizer()
-        piece = windows.run(chunk_event(output, "slices"), store=store, model=model)
+        piece = windows.run(chunk_event(output, "slices"), store=store, model=model, budget=PLENTY)
         event = {"recording": EVENT, "preparedKey": output["key"], "slices": [piece]}
         result = cluster.run(event, store=store, model=model, settings=ClusterSettings.from_env())
         document = store.read_json(result["key"])
@@ -235,7 +281,7 @@ class TestDiarize:
         store, _, output = demo
         monkeypatch.setenv("REM_SPEAKERS", "2")
         model = FakeDiarizer()
-        piece = windows.run(chunk_event(output, "slices"), store=store, model=model)
+        piece = windows.run(chunk_event(output, "slices"), store=store, model=model, budget=PLENTY)
         event = {"recording": EVENT, "preparedKey": output["key"], "slices": [piece]}
         cluster.run(event, store=store, model=model, settings=ClusterSettings.from_env())
         assert model.speakers == 2
@@ -252,7 +298,7 @@ def assembled(demo):
         settings=TranscribeSettings.from_env(),
     )
     model = FakeDiarizer()
-    piece = windows.run(chunk_event(output, "slices"), store=store, model=model)
+    piece = windows.run(chunk_event(output, "slices"), store=store, model=model, budget=PLENTY)
     event = {"recording": EVENT, "preparedKey": output["key"], "slices": [piece]}
     turns = cluster.run(event, store=store, model=model, settings=ClusterSettings.from_env())
     state = {**EVENT, "prepared": output, "listened": {"chunks": [chunk], "turns": turns}}

@@ -1,0 +1,118 @@
+"""WeSpeaker embeddings with one pass of the network per window, whoever speaks in it.
+
+pyannote.audio 4.0.7 runs the network once per window and speaker slot, silent slots included. Only the
+pooling depends on the slot, so one pass serves all slots and a silent window needs none (docs/adr/0023).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def is_wespeaker(embedding: Any) -> bool:
+    """Whether the network has the trunk and the pooling that WindowEmbedder takes apart."""
+    from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
+
+    return isinstance(getattr(embedding, "model_", None), BaseWeSpeakerResNet)
+
+
+class WindowEmbedder:
+    """Embeddings of the speaker slots of windows, equal to pyannote's within rounding.
+
+    Args:
+        network: A BaseWeSpeakerResNet. Its batch norms are folded into its convolutions, in place.
+        leave_out_overlap: Pool a slot over the frames in which it speaks alone, where those are enough.
+    """
+
+    def __init__(self, network: Any, *, leave_out_overlap: bool) -> None:
+        import torch
+
+        self._network = network
+        self._leave_out_overlap = leave_out_overlap
+        fold_batch_norms(network.resnet)
+        network.resnet.to(memory_format=torch.channels_last)
+        self._silent = self._embed_nobody()
+
+    def embed(
+        self,
+        samples: Floats,
+        hop_samples: int,
+        window_samples: int,
+        segmentations: Floats,
+        on_progress: Callable[[float], None],
+    ) -> Floats:
+        """Shape (windows, slots, dimensions). Silent slots get the vector that pyannote gives them.
+
+        Args:
+            samples: From the first window's start; the last window may reach beyond their end.
+            segmentations: (windows, frames, slots) of 0 and 1.
+        """
+        import torch
+
+        windows, _, slots = segmentations.shape
+        weights = self._choose_frames(segmentations, window_samples)
+        speaks: npt.NDArray[np.bool_] = segmentations.max(axis=1) > 0
+        embeddings = np.broadcast_to(self._silent, (windows, slots, len(self._silent))).copy()
+        with torch.inference_mode():
+            for i in np.flatnonzero(speaks.max(axis=1)):
+                start = i * hop_samples
+                window = samples[start : start + window_samples]
+                window = np.pad(window, (0, window_samples - len(window)))
+                here = speaks[i]
+                pooled = self._network(
+                    torch.from_numpy(window)[None, None], weights=torch.from_numpy(weights[i, here])[None]
+                )
+                embeddings[i, here] = pooled[0].numpy()
+                on_progress((i + 1) / windows)
+        return embeddings
+
+    def _choose_frames(self, segmentations: Floats, window_samples: int) -> Floats:
+        """The frames that a slot is pooled over, (windows, slots, frames): pyannote's get_embeddings."""
+        frames = segmentations.shape[1]
+        if not self._leave_out_overlap:
+            return np.ascontiguousarray(segmentations.transpose(0, 2, 1))
+        alone = segmentations * (segmentations.sum(axis=2, keepdims=True) < 2)
+        fewest = math.ceil(frames * self._fewest_samples() / window_samples)
+        is_enough = alone.sum(axis=1, keepdims=True) > fewest
+        return np.ascontiguousarray(np.where(is_enough, alone, segmentations).transpose(0, 2, 1))
+
+    def _fewest_samples(self) -> int:
+        """One frame of the filter bank: less than that has no features. pyannote finds it by trying."""
+        parameters = self._network.hparams
+        return int(parameters.sample_rate * parameters.frame_length / 1000)
+
+    def _embed_nobody(self) -> Floats:
+        """What pooling over no frame at all gives: every statistic is zero."""
+        import torch
+
+        with torch.inference_mode():
+            resnet = self._network.resnet
+            frames = torch.zeros(1, resnet.pool_out_dim // 2, 1, 1)
+            vector = resnet.forward_embedding(frames, weights=torch.zeros(1, 1, 1))[1]
+        result: Floats = vector[0, 0].numpy()
+        return result
+
+
+def fold_batch_norms(resnet: Any) -> None:
+    """Put each batch norm into the convolution before it: the same numbers, a third less time."""
+    from torch.nn import Identity
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    resnet.eval()
+    resnet.conv1, resnet.bn1 = fuse_conv_bn_eval(resnet.conv1, resnet.bn1), Identity()
+    for layer in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
+        for block in layer:
+            for number in range(1, 4 if hasattr(block, "conv3") else 3):
+                convolution, norm = f"conv{number}", f"bn{number}"
+                fused = fuse_conv_bn_eval(getattr(block, convolution), getattr(block, norm))
+                setattr(block, convolution, fused)
+                setattr(block, norm, Identity())
+            if len(block.shortcut):
+                block.shortcut = fuse_conv_bn_eval(*block.shortcut)
