@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,7 +46,7 @@ def list_(
     from rem.core.captions import format_clock
 
     with open_target(profile, region, stack, endpoint_url, data) as target:
-        records = list(open_library(target).walk(user))
+        records = open_library(target).list_recordings(user)
     if as_json:
         printing.print_json({"recordings": records})
         return
@@ -77,11 +76,9 @@ def rename(
 ) -> None:
     """Name a voice in all documents of a recording. The labels stay: it can be renamed at any time."""
     with open_target(profile, region, stack, endpoint_url, data) as target:
-        library = open_library(target)
-        label = _find_label(library, user, recording, speaker)
-        renamed = library.rename_speaker(user, recording, label, name)
-    for voice in renamed.speakers:
-        typer.echo(f"{voice.label} is {voice.name or 'nobody'}")
+        names = open_library(target).rename_speaker(user, recording, speaker, name)
+    for label, given in names.items():
+        typer.echo(f"{label} is {given}")
 
 
 def delete(
@@ -98,30 +95,27 @@ def delete(
     A running execution is stopped first. There is no way back.
     """
     with open_target(profile, region, stack, endpoint_url, data) as target:
-        removed = open_library(target).delete(user, recording)
-    for key in removed.keys:
-        typer.echo(f"removed {key}")
-    typer.echo(f"removed the record of {recording}")
+        library = open_library(target)
+        _stop_execution(target, library.read(user, recording))
+        removed = library.delete(user, recording)
+    for name in removed:
+        typer.echo(f"removed {name}")
 
 
 def open_library(target: Target) -> Library:
-    """The recordings of an installation; deleting one stops its execution first."""
     from rem.aws import DynamoCatalog, S3Store
-    from rem.executions import Executions
     from rem.library import Library
 
-    def stop(record: Json) -> None:
-        execution = find_execution_of(target, record)
-        if execution is not None and execution.is_running:
-            known = Executions(target.client("stepfunctions"), target.machine_arn)
-            known.stop(execution, "The recording was deleted.")
-            typer.echo(f"stopped {execution.name}")
-
     store = S3Store(target.bucket, target.client("s3"))
-    return Library(store, DynamoCatalog(target.table, target.client("dynamodb")), stop)
+    return Library(store, DynamoCatalog(target.table, target.client("dynamodb")))
 
 
-def _find_label(library: Library, user: str, recording: str, wanted: str) -> str:
-    """The label of the voice that has this name now; what is no name is taken for a label."""
-    speakers = json.loads(library.transcript(user, recording))["speakers"]
-    return next((voice["label"] for voice in speakers if voice.get("name") == wanted), wanted)
+def _stop_execution(target: Target, record: Json) -> None:
+    """A stage that still runs would write after the deletion."""
+    from rem.executions import Executions
+
+    execution = find_execution_of(target, record)
+    if execution is not None and execution.is_running:
+        known = Executions(target.client("stepfunctions"), target.machine_arn)
+        known.stop(execution, "The recording was deleted.")
+        typer.echo(f"stopped {execution.name}")

@@ -21,6 +21,7 @@ class LocalFunction:
         takes_turns: Whether it waits while the runtime's max_running others run. What answers a person or a
             queue should not wait for a model.
         max_sandboxes: Processes of it at most; more invocations wait for one. None for no limit of its own.
+        python: Interpreter with what the function's image installs; None for this program's own.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LocalFunction:
     reserved_concurrency: int | None = None
     takes_turns: bool = True
     max_sandboxes: int | None = None
+    python: Path | None = None
 
     @property
     def arn(self) -> str:

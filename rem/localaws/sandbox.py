@@ -67,7 +67,12 @@ class Sandbox:
     def _spawn(self, endpoint_url: str) -> subprocess.Popen[bytes]:
         try:
             return spawn(
-                args=[sys.executable, "-m", "awslambdaric", self.function.handler],
+                args=[
+                    str(self.function.python or sys.executable),
+                    "-m",
+                    "awslambdaric",
+                    self.function.handler,
+                ],
                 cwd=self.function.code_dir,
                 env=self._environment(endpoint_url),
                 stdin=subprocess.DEVNULL,

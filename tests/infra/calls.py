@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 from rem.localaws.function import ACCOUNT, REGION
 
@@ -61,7 +62,7 @@ class Recorder:
         action = response._get_action()
         if action:
             service = SERVICES.get(response.service_name, response.service_name)
-            parameters = {name: response._get_param(name) for name in RESOURCES}
+            parameters = {name: response._get_param(name) for name in (*RESOURCES, "SecretId")}
             resource = find_resource({k: v for k, v in parameters.items() if v})
             self.calls.add(Call(find_caller(response.headers), f"{service}:{action}", resource))
 
@@ -78,7 +79,6 @@ class Recorder:
 RESOURCES = {
     "TableName": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/",
     "QueueUrl": f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
-    "SecretId": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:",
     "TopicArn": "",
     "stateMachineArn": "",
     "executionArn": "",
@@ -93,6 +93,8 @@ def find_caller(headers: Mapping[str, str]) -> str:
 
 def find_resource(parameters: Mapping[str, str]) -> str:
     """The ARN that a call is about; `*` for a call that names none of RESOURCES."""
+    if secret := parameters.get("SecretId"):  # its ARN ends in six characters that only AWS knows
+        return str(secretsmanager_backends[ACCOUNT][REGION].secrets[secret].arn)
     for name, prefix in RESOURCES.items():
         if value := parameters.get(name):
             return value if value.startswith("arn:") else prefix + value.rsplit("/", 1)[-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,12 +20,14 @@ from moto.budgets.responses import BudgetsResponse
 from moto.core.config import default_user_config
 from moto.core.responses import ActionResult, BaseResponse
 from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3 import notifications
 from moto.s3.models import FakeBucket
 from moto.sqs.models import Queue
 from moto.stepfunctions.parser.api import InvalidDefinition
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
+UPLOAD_DONE_S = 0.3
 log = logging.getLogger(__name__)
 Invoke = Callable[[str, bytes], tuple[bytes, str | None]]  # function name, payload -> answer, function error
 
@@ -43,6 +46,7 @@ def fill(patch: pytest.MonkeyPatch, invoke: Invoke) -> None:
     _keep_budget_tags(patch)
     _keep_binary_media_types(patch)
     _judge_bucket_policies_as_if_by_tls(patch)
+    _tell_of_uploads_when_they_are_done(patch)
     patch.setattr(LambdaSimpleBackend, "invoke", _run_function(invoke))
 
 
@@ -183,6 +187,16 @@ def _judge_bucket_policies_as_if_by_tls(patch: pytest.MonkeyPatch) -> None:
         return IAMPolicy(json.dumps(policy | {"Statement": rules})).is_action_permitted(action, resource)
 
     patch.setattr(FakeBucket, "get_permission", get_permission)
+
+
+def _tell_of_uploads_when_they_are_done(patch: pytest.MonkeyPatch) -> None:
+    """moto delivers the event inside the upload, before the object has its metadata; AWS does it later."""
+    stock = notifications.send_event
+
+    def send_event(*arguments: Any, **named: Any) -> None:
+        threading.Timer(UPLOAD_DONE_S, stock, arguments, named).start()
+
+    patch.setattr(notifications, "send_event", send_event)
 
 
 def _run_function(invoke: Invoke) -> Any:
