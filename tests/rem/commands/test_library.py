@@ -48,5 +48,5 @@ def test_recording_is_listed_renamed_shown_and_deleted_for_good(stored):
     assert f"removed {RECORDING.key}" in text
     assert "removed record me/talk" in text
     code, text = stored.rem("delete", "talk")
-    assert (code, text) == (2, "rem: there is no recording talk")
+    assert (code, text) == (2, "rem: me has no recording 'talk'")
     assert stored.rem("list", "--user", "me")[1] == "me has no recordings.\n"
