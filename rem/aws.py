@@ -501,6 +501,9 @@ class Executions:
             _raise_if_busy(error, f"describing {execution_arn}")
             raise
 
+    def stop(self, execution_arn: str, cause: str) -> None:
+        self._client.stop_execution(executionArn=execution_arn, cause=cause)
+
     def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
         pages = self._client.get_paginator("get_execution_history").paginate(
             executionArn=execution_arn,

@@ -58,6 +58,11 @@ class StartSettings(Settings):
     state_machine_arn: str
 
 
+class ApiSettings(StartSettings):
+    keys_table: str
+    parts_secret: OptionalText = None  # where the server takes parts in itself: docs/adr/0015
+
+
 class StatusSettings(StartSettings):
     topic_arn: OptionalText = None
 

@@ -150,7 +150,12 @@ class Library:
         except NotFoundError:
             transcript = None
         return Part(
-            record["recordingId"], record.get("seq"), record["startedAt"], record["status"], transcript
+            record["recordingId"],
+            record["deviceId"],
+            record.get("seq"),
+            record["startedAt"],
+            record["status"],
+            transcript,
         )
 
 

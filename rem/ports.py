@@ -147,6 +147,7 @@ class Executions(Protocol):
     def describe(self, execution_arn: str) -> Json | None:
         """DescribeExecution's answer; None where there is no such execution."""
 
+    def stop(self, execution_arn: str, cause: str) -> None: ...
     def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
         """The history without inputs and outputs, newest event first, read page by page."""
 

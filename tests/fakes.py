@@ -14,7 +14,7 @@ from rem.core.jobs import Status
 from rem.core.keyring import Key
 from rem.core.recordings import Recording
 from rem.core.transcript import Segment, Word
-from rem.ports import Head, Json, Page, Samples
+from rem.ports import Head, Json, Page, Samples, StoredPart
 
 
 @dataclass
@@ -147,8 +147,44 @@ class FakeExecutions:
     def describe(self, execution_arn: str) -> Json | None:
         return self.executions.get(execution_arn)
 
+    def stop(self, execution_arn: str, cause: str) -> None:
+        self.executions[execution_arn]["status"] = "ABORTED"
+
     def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
         return iter(self.histories.get(execution_arn, [])[::-1])
+
+
+@dataclass
+class FakeUploads:
+    """Parts by upload, as S3 lists them; completing writes into the store."""
+
+    store: FakeStore
+    parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def start(self, key: str, content_type: str, metadata: Mapping[str, str]) -> str:
+        upload_id = f"upload-{len(self.metadata)}"
+        self.parts[upload_id], self.metadata[upload_id] = {}, dict(metadata)
+        return upload_id
+
+    def sign_part(self, key: str, upload_id: str, number: int, expires_s: int) -> str:
+        return f"https://s3.test/{key}?uploadId={upload_id}&partNumber={number}"
+
+    def list_parts(self, key: str, upload_id: str) -> list[StoredPart] | None:
+        if upload_id not in self.parts:
+            return None
+        return [
+            StoredPart(number, hashlib.md5(part, usedforsecurity=False).hexdigest(), len(part))
+            for number, part in sorted(self.parts[upload_id].items())
+        ]
+
+    def complete(self, key: str, upload_id: str, parts: Sequence[StoredPart]) -> None:
+        stored = self.parts.pop(upload_id)
+        content = b"".join(stored[part.number] for part in parts)
+        self.store.create(key, content, "", self.metadata[upload_id])
+
+    def abort(self, key: str, upload_id: str) -> None:
+        self.parts.pop(upload_id, None)
 
 
 @dataclass

@@ -17,19 +17,13 @@ LAYERS = {  # package -> what of ours it may import
     "rem/library.py": {"rem.core", "rem.ports", "rem.documents"},
     "rem/keys.py": {"rem.core", "rem.ports"},
     "rem/observe.py": {"rem.core"},
+    "rem/intake.py": {"rem.core", "rem.ports", "rem.library"},
     "rem/stages.py": set(),
     "rem/progress.py": set(),
     "functions": {
         *("rem.core", "rem.ports", "rem.aws", "rem.config", "rem.stage", "rem.audio", "functions"),
-        *(
-            "rem.recipes",
-            "rem.prices",
-            "rem.documents",
-            "rem.library",
-            "rem.keys",
-            "rem.observe",
-            "rem.intake",
-        ),
+        *("rem.recipes", "rem.prices", "rem.documents", "rem.library", "rem.keys", "rem.intake"),
+        "rem.observe",
     },
     "rem/localaws": {"rem.core", "rem.stages", "rem.progress", "rem.localaws"},
 }

@@ -22,6 +22,7 @@ class Part:
     """
 
     recording_id: str
+    device_id: str
     seq: int | None
     started_at: str
     status: str

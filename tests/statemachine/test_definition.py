@@ -11,7 +11,7 @@ from rem.core import errors
 from rem.stages import DEFINITION_FILE, ROOT, load_definition, load_stages, render_definition
 from statemachine.lint import find_problems, function_of, walk_states
 
-NOT_A_STATE = {"start", "status", "sweep"}  # invoked by the queue, by status events and by the clock
+NOT_A_STATE = {"api", "start", "status", "sweep"}  # invoked by requests, the queue, status events, the clock
 ARNS = {name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in load_stages()}
 
 
