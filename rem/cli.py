@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import dlq, executions, keys, library, recipes
+from rem.commands import dlq, executions, keys, library, recipes, up
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -128,6 +128,7 @@ def demo(
     raise typer.Exit(exit_code(outcomes))
 
 
+app.command()(up.up)
 app.command()(recipes.recipes)
 app.command()(executions.executions)
 app.command()(executions.show)

@@ -14,7 +14,7 @@ import time
 import wave
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -133,6 +133,13 @@ class HomeServer:
         """As a power cut ends a process: nothing is said, nothing is closed."""
         self.process.kill()
         self.process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -51,7 +51,15 @@ SOURCES = [
 ]
 
 
-LAPTOP = ("rem/localaws/", "rem/cli.py", "rem/commands/", "rem/run.py", "rem/display.py", "rem/home.py")
+LAPTOP = (
+    "rem/localaws/",
+    "rem/cli.py",
+    "rem/commands/",
+    "rem/run.py",
+    "rem/display.py",
+    "rem/home.py",
+    "rem/receiving.py",
+)
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -98,7 +98,10 @@ def _format(moment: datetime) -> str:
 
 @observed("sweep")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
+    """A schedule's event, or {"staleAfterSeconds": N}: what a server asks for that was down for a while."""
     settings = SweepSettings.from_env()
+    if "staleAfterSeconds" in event:
+        settings = settings.model_copy(update={"stale_after_s": event["staleAfterSeconds"]})
     sweep = Sweep(
         store=S3Store(settings.bucket),
         catalog=DynamoCatalog(settings.table),

@@ -29,6 +29,7 @@ TEXT_TYPES = ("application/json", "text/", "application/x-www-form-urlencoded")
 TOO_LARGE = "The request is larger than 10 MB: send large files by POST /uploads."
 REFUSALS = {
     "400 Bad Request": "The request's length is no number.",
+    "403 Forbidden": "This URL is not good for these bytes: GET /uploads/{recordingId} gives a new one.",
     "408 Request Timeout": f"Nothing was received for {IDLE_S:.0f} s.",
     "411 Length Required": "Say how long the request is (Content-Length).",
     "413 Content Too Large": TOO_LARGE,
@@ -37,6 +38,8 @@ REFUSALS = {
 }
 
 
+PARTS = "/parts/"
+TakePart = Callable[[str, bytes], str | None]
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
@@ -50,15 +53,23 @@ class Gateway:
 
     Args:
         function: Whom the requests are for.
+        take_part: Stores a part of an upload, given its ticket (the path after /parts/) and its bytes, and
+            answers S3's ETag; None where the ticket is not good for these bytes.
 
     Raises:
         OSError: the address is taken or not this machine's.
     """
 
     def __init__(
-        self, runtime: LambdaRuntime, *, host: str = "127.0.0.1", port: int = 0, function: str = FUNCTION
+        self,
+        runtime: LambdaRuntime,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        function: str = FUNCTION,
+        take_part: TakePart | None = None,
     ) -> None:
-        self._runtime, self._function = runtime, function
+        self._runtime, self._function, self._take_part = runtime, function, take_part
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listener:  # werkzeug would end the process
             self._server = make_server(
@@ -82,7 +93,11 @@ class Gateway:
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            event = build_event(environ, _read_body(environ))
+            body = _read_body(environ)
+            ticket = environ["PATH_INFO"].removeprefix(PARTS)
+            if self._take_part and environ["REQUEST_METHOD"] == "PUT" and ticket != environ["PATH_INFO"]:
+                return self._store_part(self._take_part, start_response, ticket, body)
+            event = build_event(environ, body)
             answer = self._runtime.invoke(self._function, json.dumps(event).encode())
             if answer.function_error or answer.status != 200:
                 timed_out = b"Sandbox.Timedout" in answer.payload
@@ -90,11 +105,22 @@ class Gateway:
             return _respond(start_response, json.loads(answer.payload))
         except _RefusedError as refused:
             status = str(refused)
-            body = json.dumps({"message": REFUSALS[status]}).encode()
-            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+            said = json.dumps({"message": REFUSALS[status]}).encode()
+            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(said)))]
             # What was not read of the request would be taken for the next one.
             start_response(status, [*headers, ("Connection", "close")])
-            return [body]
+            return [said]
+
+    @staticmethod
+    def _store_part(
+        take_part: TakePart, start_response: StartResponse, ticket: str, body: bytes
+    ) -> Iterable[bytes]:
+        """What S3 itself does with a presigned URL on AWS."""
+        etag = take_part(ticket, body)
+        if etag is None:
+            raise _RefusedError("403 Forbidden")
+        start_response("200 OK", [("ETag", etag), ("Content-Length", "0")])
+        return []
 
 
 class _Handler(WSGIRequestHandler):  # type: ignore[misc]

@@ -26,6 +26,7 @@ QUEUE_URL = (
 )
 STARTER = "start"
 RECEIVES_BEFORE_DLQ = 5
+API = "api"
 INGEST = "ingest"  # the image of what answers devices, queues and events: it never waits for a model
 API_SANDBOXES = 4  # per function of that image; 80 MB each
 # Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
@@ -60,12 +61,16 @@ class Stack:
 
 
 def build_functions(
-    stages: Mapping[str, StageConfig], overrides: Mapping[str, object] | None = None
+    stages: Mapping[str, StageConfig],
+    overrides: Mapping[str, object] | None = None,
+    *,
+    parts_secret: str = "",
 ) -> list[LocalFunction]:
     """One local function per entry of stages.yaml.
 
     Args:
         overrides: Settings by name; they replace those in every stage that has them.
+        parts_secret: Signs the tickets with which parts of uploads come to the server itself.
     """
     from rem.localaws import LocalFunction
 
@@ -84,7 +89,12 @@ def build_functions(
             code_dir=ROOT,
             memory_mb=stage.memory_mb,
             timeout_s=stage.timeout_s,
-            environment={**shared, **stage.environment(overrides), **_pass_on(name)},
+            environment={
+                **shared,
+                **({"REM_PARTS_SECRET": parts_secret} if name == API else {}),
+                **stage.environment(overrides),
+                **_pass_on(name),
+            },
             takes_turns=stage.image != INGEST,
             max_sandboxes=API_SANDBOXES if stage.image == INGEST else None,
         )
