@@ -95,6 +95,7 @@ class TranscribeSettings(Settings):
     beam_size: int = Field(ge=1)
     longest_clip_s: float = Field(gt=0, le=30)
     widest_gap_s: float = Field(ge=0)
+    batch_clips: int = Field(ge=1)
 
 
 class DiarizeSettings(Settings):

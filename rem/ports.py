@@ -157,8 +157,8 @@ class Transcriber(Protocol):
 
     name: str
 
-    def transcribe(self, samples: Samples, language: str) -> list[Segment]:
-        """The segments of one clip, word times in seconds from its first sample."""
+    def transcribe(self, clips: Sequence[Samples], language: str) -> list[list[Segment]]:
+        """The segments of each clip, word times in seconds from its first sample."""
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
         """Language code (ISO 639-1) and probability."""

@@ -216,7 +216,10 @@ class FakeTranscriber:
     def detect_language(self, samples: Samples) -> tuple[str, float]:
         return "en", 0.9
 
-    def transcribe(self, samples: Samples, language: str) -> list[Segment]:
+    def transcribe(self, clips: Sequence[Samples], language: str) -> list[list[Segment]]:
+        return [self._hear(samples) for samples in clips]
+
+    def _hear(self, samples: Samples) -> list[Segment]:
         length_s = len(samples) / 16_000
         self.heard_s.append(length_s)
         words = tuple(Word(i / 2, i / 2 + 0.4, f"w{i}", 0.9) for i in range(int(length_s * 2)))

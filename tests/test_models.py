@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 
 from benchmarks.pipeline import Pipeline
+from functions.prepare import handler as prepare
 from functions.prepare.speech import find_speech
-from rem.config import PrepareSettings
+from functions.transcribe import handler as transcribe
+from rem.config import PrepareSettings, TranscribeSettings
+from rem.core.errors import BudgetError
 from rem.models import DEMO_DIR
 from rem.score import Reference, score
+from rem.stage import Budget
 from rem.stages import load_stages
+from tests.fakes import FakeCatalog, FakeStore
 from tests.functions.sounds import write_wav
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -104,7 +109,7 @@ def test_no_speech_is_found_where_nobody_speaks(pipeline, kind, tmp_path):
 @pytest.mark.parametrize("kind", ["silence", "noise"])
 def test_whisper_hears_nothing_where_nobody_speaks(pipeline, kind):
     """Without any voice detection before it. A hum it does take for speech, on some processors."""
-    assert pipeline._whisper.transcribe(NOBODY_SPEAKS[kind].astype(np.float32), "en") == []
+    assert pipeline._whisper.transcribe([NOBODY_SPEAKS[kind].astype(np.float32)], "en") == [[]]
 
 
 def test_detected_language_of_an_english_model_is_english(pipeline):
@@ -118,3 +123,58 @@ def test_two_runs_say_the_same(pipeline):
         for volatile in ("transcribedAt", "stages"):
             document.pop(volatile)
     assert json.dumps(first) == json.dumps(second)
+
+
+def test_a_small_budget_gives_the_words_of_a_large_one(pipeline, monkeypatch):
+    """The real model, one clip per batch, and a budget that ends after every batch."""
+    monkeypatch.setenv("REM_BATCH_CLIPS", "1")
+    store, event = prepare_demo()
+    settings = TranscribeSettings.from_env()
+    whole = FakeStore(dict(store.objects))
+    expected = transcribe.run(
+        event, store=whole, model=pipeline._whisper, budget=Budget(lambda: 1e9), settings=settings
+    )
+
+    def attempt():
+        times = iter([600.0, 0.0])  # enough for one batch; then the time is up
+        budget = Budget(lambda: next(times, -1.0))
+        return transcribe.run(event, store=store, model=pipeline._whisper, budget=budget, settings=settings)
+
+    for finished in (1, 2):
+        with pytest.raises(BudgetError, match=f"{finished} of 3 batches"):
+            attempt()
+    found = attempt()
+    assert found == expected
+    assert store.read_json(found["key"])["segments"] == whole.read_json(expected["key"])["segments"]
+
+
+def prepare_demo():
+    store = FakeStore()
+    key = "raw/me/dev/2026/11/24/standup.wav"
+    store.objects[key] = (DEMO_DIR / "standup.wav").read_bytes()
+    names = ("recordingId", "userId", "deviceId", "startedAt", "bucket", "key")
+    recording = dict(zip(names, ("standup", "me", "dev", "2026-11-24", "bucket", key), strict=True))
+    prepared = prepare.run(recording, store=store, catalog=FakeCatalog(), settings=PrepareSettings.from_env())
+    return store, {"recording": recording, "preparedKey": prepared["key"], "chunk": prepared["chunks"][0]}
+
+
+def test_a_batch_hears_what_each_clip_says_alone(pipeline):
+    samples = read_wav(DEMO_DIR / "standup.wav")
+    clips = [samples[a * HZ : b * HZ] for a, b in ((0, 9), (9, 21), (21, 22), (40, 66))]
+    alone = [pipeline._whisper.transcribe([clip], "en")[0] for clip in clips]
+    together = pipeline._whisper.transcribe(clips, "en")
+    assert [[s.text for s in found] for found in together] == [[s.text for s in found] for found in alone]
+    ends = [
+        (a.end_s, b.end_s) for x, y in zip(together, alone, strict=True) for a, b in zip(x, y, strict=True)
+    ]
+    assert all(abs(a - b) < 0.05 for a, b in ends)
+
+
+def test_a_clip_beyond_one_window_loses_no_word(pipeline):
+    samples = read_wav(DEMO_DIR / "standup.wav")
+    (found,) = pipeline._whisper.transcribe([samples], "en")
+    assert found[-1].end_s > 60
+
+
+def read_wav(path: Path) -> np.ndarray:
+    return np.frombuffer(path.read_bytes()[44:], np.int16).astype(np.float32) / 32768

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rem.audio import Prepared
 from rem.aws import S3Store
 from rem.config import TranscribeSettings, is_provisioned, thread_count
-from rem.core.chunks import Region, pack_regions
+from rem.core.chunks import Clip, Region, pack_regions
 from rem.core.errors import BudgetError
 from rem.core.jobs import ChunkJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.core.transcript import Segment
+from rem.core.transcript import Segment, Word
 from rem.observe import observed, step
-from rem.ports import Json, Store, Transcriber
-from rem.stage import Budget, Context, Stopwatch, build_once, log_progress
+from rem.ports import Json, Samples, Store, Transcriber
+from rem.stage import Budget, Context, Stopwatch, build_once, log_progress, work_through
 
-VERSION = 1
+VERSION = 2
+TOO_SLOW = (
+    "raise `timeout_s` or `memory_mb` of transcribe, lower `batch_clips`, or take a smaller `whisper_model`"
+)
 
 
 def run(
@@ -46,31 +53,34 @@ def run(
 def _transcribe(
     job: ChunkJob, key: str, store: Store, model: Transcriber, budget: Budget, settings: TranscribeSettings
 ) -> Json:
-    """Clip after clip; what is finished is stored before the time runs out, and the next attempt goes on."""
+    """Batch after batch of clips; what is finished is stored before the time runs out."""
     watch = Stopwatch("transcribe")
     prepared = Prepared.load(store, job.prepared_key)
     clips = pack_regions(prepared.speech_in(job.chunk), settings.longest_clip_s, settings.widest_gap_s)
+    batches = [clips[i : i + settings.batch_clips] for i in range(0, len(clips), settings.batch_clips)]
     checkpoint = key.replace(".json", ".partial.json")
-    empty: Json = {"clips": 0, "segments": [], "receipts": []}
+    empty: Json = {"batches": 0, "segments": [], "receipts": []}
     done = store.read_json(checkpoint) if store.exists(checkpoint) else empty
     language = done.get("language") or detect_language(prepared, clips, store, model, settings)
-    for i in range(done["clips"], len(clips)):
-        if budget.is_spent and i > done["clips"]:
-            receipts = [*done["receipts"], watch.read().to_json()]
-            store.write_json(checkpoint, done | {"clips": i, "language": language, "receipts": receipts})
-            raise BudgetError(
-                f"{i} of {len(clips)} clips are transcribed and stored; the next attempt goes on"
-            )
-        samples = prepared.read_samples(store, clips[i].start, clips[i].end)
-        found = model.transcribe(samples, language)
-        done["segments"] += [s.to_json(0) for s in _place(found, clips[i])]
-        log_progress(
-            "transcribe",
-            job.recording.recording_id,
-            job.chunk.index,
-            _seconds(clips[: i + 1]),
-            _seconds(clips),
-        )
+
+    def transcribe(batch: list[Clip]) -> list[Segment]:
+        sounds = [_read_clip(prepared, store, clip) for clip in batch]
+        heard = model.transcribe(sounds, language)
+        return [s for clip, found in zip(batch, heard, strict=True) for s in place_segments(found, clip)]
+
+    try:
+        for found in work_through(
+            budget, batches, transcribe, first=done["batches"], what="batches of clips", advice=TOO_SLOW
+        ):
+            done["segments"] += [segment.to_json(0) for segment in found]
+            done["batches"] += 1
+            finished = clips[: done["batches"] * settings.batch_clips]
+            recording_id, part = job.recording.recording_id, job.chunk.index
+            log_progress("transcribe", recording_id, part, _seconds(finished), _seconds(clips))
+    except BudgetError:
+        receipts = [*done["receipts"], watch.read().to_json()]
+        store.write_json(checkpoint, done | {"language": language, "receipts": receipts})
+        raise
     return {
         "language": language if clips else None,
         "whisperModel": model.name,
@@ -79,29 +89,42 @@ def _transcribe(
     }
 
 
-def _place(segments: list[Segment], clip: Region) -> list[Segment]:
-    """From seconds inside the clip to seconds of the recording; no word reaches beyond its clip."""
-    offset_s, end_s = clip.start / SAMPLE_RATE_HZ, clip.end / SAMPLE_RATE_HZ
-    placed = [segment.shifted(offset_s) for segment in segments]
-    return [
-        replace(s, words=tuple(replace(w, end_s=min(w.end_s, end_s)) for w in s.words if w.start_s < end_s))
-        for s in placed
-        if s.start_s < end_s
-    ]
+def _read_clip(prepared: Prepared, store: Store, clip: Clip) -> Samples:
+    return np.concatenate([prepared.read_samples(store, r.start, r.end) for r in clip.regions])
+
+
+def place_segments(segments: list[Segment], clip: Clip) -> list[Segment]:
+    """From seconds inside the clip to seconds of the recording.
+
+    A word belongs to the region in which its middle is heard and does not reach beyond it; one heard
+    after the clip's end was not said. A segment ends where a silence was cut out.
+    """
+    placed = []
+    for segment in segments:
+        heard = [(clip.find_region((w.start_s + w.end_s) / 2), w) for w in segment.words]
+        inside = [(found, w) for found, w in heard if w.start_s < clip.seconds]
+        for (region, offset_s), run in groupby(inside, key=itemgetter(0)):
+            placed.append(Segment(tuple(_keep_inside(w.shifted(offset_s), region) for _, w in run)))
+    return placed
+
+
+def _keep_inside(word: Word, region: Region) -> Word:
+    start_s, end_s = region.start / SAMPLE_RATE_HZ, region.end / SAMPLE_RATE_HZ
+    return replace(word, start_s=max(word.start_s, start_s), end_s=min(word.end_s, end_s))
 
 
 def detect_language(
-    prepared: Prepared, clips: list[Region], store: Store, model: Transcriber, settings: TranscribeSettings
+    prepared: Prepared, clips: list[Clip], store: Store, model: Transcriber, settings: TranscribeSettings
 ) -> str:
     """The language that was set, else the one that the longest clip is spoken in."""
     if settings.language or not clips:
         return settings.language or ""
-    longest = max(clips, key=lambda clip: clip.end - clip.start)
-    language, _ = model.detect_language(prepared.read_samples(store, longest.start, longest.end))
+    longest = max(clips, key=lambda clip: clip.seconds)
+    language, _ = model.detect_language(_read_clip(prepared, store, longest))
     return language
 
 
-def _seconds(clips: list[Region]) -> float:
+def _seconds(clips: Sequence[Clip]) -> float:
     return sum(clip.seconds for clip in clips)
 
 

@@ -75,23 +75,52 @@ def clip_regions(speech: Sequence[Region], start: int, end: int) -> list[Region]
     return [region for region in clipped if region.end > region.start]
 
 
-def pack_regions(speech: Sequence[Region], longest_s: float, widest_gap_s: float) -> list[Region]:
-    """Join neighbouring regions into clips for a model whose cost is per window, not per second.
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Regions that a model hears as one sound; the silence between them is left out. Never empty."""
+
+    regions: tuple[Region, ...]
+
+    @property
+    def seconds(self) -> float:
+        return sum(region.seconds for region in self.regions)
+
+    def find_region(self, at_s: float) -> tuple[Region, float]:
+        """The region heard at a time of the clip, and what to add to reach the time of the recording.
+
+        Times beyond the clip's end belong to its last region.
+        """
+        before_s = 0.0
+        for region in self.regions[:-1]:
+            if at_s < before_s + region.seconds:
+                break
+            before_s += region.seconds
+        else:
+            region = self.regions[-1]
+        return region, region.start / SAMPLE_RATE_HZ - before_s
+
+
+def pack_regions(speech: Sequence[Region], longest_s: float, widest_gap_s: float) -> list[Clip]:
+    """Put neighbouring regions into clips for a model whose cost is per window, not per second.
 
     Args:
-        longest_s: No clip gets longer by joining; a single longer region stays whole.
-        widest_gap_s: A silence longer than this is never bridged, so that no model hears long silence.
+        longest_s: No clip gets longer by packing; a single longer region stays whole.
+        widest_gap_s: A silence up to this is kept: the model hears the pause. A longer one is cut out.
     """
-    clips: list[Region] = []
+    clips: list[Clip] = []
     for region in speech:
-        if clips:
-            joined = Region(clips[-1].start, region.end)
-            gap_s = (region.start - clips[-1].end) / SAMPLE_RATE_HZ
-            if joined.seconds <= longest_s and gap_s <= widest_gap_s:
-                clips[-1] = joined
-                continue
-        clips.append(region)
+        if clips and (joined := _append(clips[-1], region, widest_gap_s)).seconds <= longest_s:
+            clips[-1] = joined
+        else:
+            clips.append(Clip((region,)))
     return clips
+
+
+def _append(clip: Clip, region: Region, widest_gap_s: float) -> Clip:
+    *others, last = clip.regions
+    if (region.start - last.end) / SAMPLE_RATE_HZ <= widest_gap_s:
+        return Clip((*others, Region(last.start, region.end)))
+    return Clip((*clip.regions, region))
 
 
 def plan_slices(samples: int, target_s: float) -> list[Chunk]:

@@ -24,9 +24,10 @@ from rem.config import (
     TranscribeSettings,
     thread_count,
 )
+from rem.core.chunks import Clip, Region
 from rem.core.errors import BudgetError, InputError, SetupError
 from rem.core.jobs import Status
-from rem.core.transcript import Turn
+from rem.core.transcript import Segment, Turn, Word
 from rem.stage import Budget
 from rem.stages import load_stages
 from tests.fakes import FakeCatalog, FakeStore, FakeTranscriber
@@ -159,17 +160,60 @@ class TestTranscribe:
         first = self.run(store, output, FakeTranscriber())
         assert self.run(store, output, FakeTranscriber(name="other"))["key"] != first["key"]
 
-    def test_a_spent_budget_keeps_the_finished_clips_and_the_next_attempt_goes_on(self, demo):
+    def test_six_seconds_of_a_slow_model_are_enough_in_several_attempts(self, demo, monkeypatch):
         store, _, output = demo
+        monkeypatch.setenv("REM_BATCH_CLIPS", "1")
         whole = self.run(FakeStore(dict(store.objects)), output, FakeTranscriber())
-        spent = Budget(lambda: -1.0)
-        with pytest.raises(BudgetError, match=r"1 of \d clips are transcribed and stored"):
-            self.run(store, output, FakeTranscriber(), spent)
-        model = FakeTranscriber()
-        with pytest.raises(BudgetError, match=r"2 of \d"):
-            self.run(store, output, model, spent)
-        assert len(model.heard_s) == 1
+        clock = FakeClock()
+        model = SlowTranscriber(clock, seconds=2.5)
+        attempts = 1
+        while (error := self.try_to_run(store, output, model, clock.budget(6.0))) is not None:
+            assert f"{len(model.heard_s)} of 3 batches of clips are done and stored" in str(error)
+            attempts += 1
+        assert attempts == 2
+        assert len(model.heard_s) == 3
         assert self.run(store, output, FakeTranscriber()) == whole
+
+    def try_to_run(self, store, output, model, budget):
+        try:
+            self.run(store, output, model, budget)
+        except BudgetError as error:
+            return error
+        return None
+
+    def test_a_batch_that_no_attempt_can_finish_names_the_settings(self, demo):
+        store, _, output = demo
+        model, free = FakeTranscriber(), threading.Event()
+        model.transcribe = lambda *args: free.wait()
+        with pytest.raises(SetupError, match=r"longer than a whole attempt.*lower `batch_clips`"):
+            self.run(store, output, model, Budget(lambda: 0.02))
+        free.set()
+
+    def test_words_around_a_silence_that_was_cut_out_keep_their_times(self):
+        clip = Clip((Region(HZ, 3 * HZ), Region(60 * HZ, 62 * HZ)))
+        words = (
+            Word(0.5, 1.0, "before", 1.0),
+            Word(1.5, 2.3, "astride", 1.0),
+            Word(2.4, 3.0, "after", 1.0),
+            Word(4.1, 4.3, "invented", 1.0),
+        )
+        first, second = transcribe.place_segments([Segment(words)], clip)
+        assert [(w.text, w.start_s, w.end_s) for w in first.words] == [
+            ("before", 1.5, 2.0),
+            ("astride", 2.5, 3.0),
+        ]
+        assert [w.text for w in second.words] == ["after"]
+        assert second.start_s == pytest.approx(60.4)
+
+
+class SlowTranscriber(FakeTranscriber):
+    def __init__(self, clock, seconds):
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def transcribe(self, clips, language):
+        self.clock.now_s += self.seconds
+        return super().transcribe(clips, language)
 
 
 class FakeDiarizer:

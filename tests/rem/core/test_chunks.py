@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,16 +62,37 @@ def test_clipping_keeps_only_what_lies_inside(recording, data):
 @given(recordings(), st.floats(1, 30), st.floats(0, 5))
 def test_packing_keeps_all_speech_and_the_order(recording, longest_s, gap_s):
     _, speech = recording
-    clips = pack_regions(speech, longest_s, gap_s)
-    assert all(any(c.start <= r.start and r.end <= c.end for c in clips) for r in speech)
-    assert all(a.end <= b.start for a, b in pairwise(clips))
+    heard = [region for clip in pack_regions(speech, longest_s, gap_s) for region in clip.regions]
+    assert all(any(h.start <= r.start and r.end <= h.end for h in heard) for r in speech)
+    assert all(a.end <= b.start for a, b in pairwise(heard))
 
 
 @given(recordings(), st.floats(1, 30), st.floats(0, 5))
 def test_packing_never_makes_a_clip_longer_than_allowed(recording, longest_s, gap_s):
     _, speech = recording
     clips = pack_regions(speech, longest_s, gap_s)
-    assert all(clip.seconds <= longest_s or clip in speech for clip in clips)
+    assert all(clip.seconds <= longest_s or clip.regions[0] in speech for clip in clips)
+
+
+@given(recordings(), st.floats(1, 30), st.floats(0, 5))
+def test_packing_never_keeps_a_longer_silence(recording, longest_s, gap_s):
+    _, speech = recording
+    heard = sum(clip.seconds for clip in pack_regions(speech, longest_s, gap_s))
+    spoken = sum(region.seconds for region in speech)
+    assert heard <= spoken + gap_s * max(0, len(speech) - 1) + 1e-6
+
+
+@given(recordings(), st.floats(1, 30), st.floats(0, 5), st.floats(0, 1))
+def test_a_time_of_a_clip_is_found_in_the_recording(recording, longest_s, gap_s, share):
+    """The sample that the model hears at a time is the recording's sample at the time that it is given."""
+    samples, speech = recording
+    sound = np.arange(samples)
+    for clip in pack_regions(speech, longest_s, gap_s):
+        heard = np.concatenate([sound[region.start : region.end] for region in clip.regions])
+        number = min(int(share * len(heard)), len(heard) - 1)
+        region, offset_s = clip.find_region((number + 0.5) / HZ)
+        assert region.start <= heard[number] < region.end
+        assert round(number + offset_s * HZ) == heard[number]
 
 
 @given(
