@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from rem.core.errors import BudgetError, SetupError
 from rem.core.receipts import Receipt
 from rem.observe import step
 from rem.ports import Json, Store
+from rem.prices import load_prices
 
 BUDGET_MARGIN_S = 20.0  # enough to store a checkpoint and leave before Lambda kills the process
 BUDGET_MARGIN_SHARE = 0.2  # of an attempt that is too short for that
@@ -112,10 +114,18 @@ class Stopwatch:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._started_s = time.monotonic()
+        self._started_s, self._cpu_before_s = time.monotonic(), time.process_time()
 
     def read(self) -> Receipt:
-        return Receipt(self._name, time.monotonic() - self._started_s, memory_mb(), peak_memory_mb())
+        """The dollars are those of Lambda on arm64, as all figures of a transcript."""
+        taken = Receipt(
+            self._name,
+            time.monotonic() - self._started_s,
+            memory_mb(),
+            peak_memory_mb(),
+            cpu_s=time.process_time() - self._cpu_before_s,
+        )
+        return replace(taken, cost_usd=taken.gb_s * load_prices().aws.lambda_gb_s_arm64)
 
 
 def peak_memory_mb() -> int:

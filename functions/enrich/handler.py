@@ -83,7 +83,7 @@ def _remember(store: Store, key: str) -> Memory:
 
 def _bill(usage: Usage) -> list[Json]:
     """A receipt that takes no time of its own; the stage's time is the receipt beside it."""
-    return [Receipt("enrich", 0.0, memory_mb(), 0, usage).to_json()] if usage.requests else []
+    return [Receipt("enrich", 0.0, memory_mb(), 0, usage, invocations=0).to_json()] if usage.requests else []
 
 
 def build_enricher(settings: EnrichSettings, budget: Budget) -> Enricher:

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-USD_PER_GB_S_ARM64 = 0.0000133334  # AWS Lambda, arm64, us-east-1, list price of November 2026
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -45,25 +43,36 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One invocation: wall seconds inside the handler, configured and peak memory (MB), and tokens."""
+    """One invocation, or the sum of several: wall and processor seconds, memory (MB), tokens.
+
+    Attributes:
+        seconds: Inside the handler; a process's start is not in it.
+        cpu_s: User and system time of the process; 0 in receipts from before it was measured.
+        cost_usd: What AWS asks for the duration; requests, transitions and tokens not included.
+    """
 
     name: str
     seconds: float
     memory_mb: int
     max_memory_mb: int
     usage: Usage = Usage()
+    cpu_s: float = 0.0
+    cost_usd: float = 0.0
+    invocations: int = 1
 
     @property
-    def cost_usd(self) -> float:
-        """What AWS bills for the duration on arm64; requests, transitions and tokens not included."""
-        return self.seconds * self.memory_mb / 1024 * USD_PER_GB_S_ARM64
+    def gb_s(self) -> float:
+        """What Lambda bills by: seconds times configured memory."""
+        return self.seconds * self.memory_mb / 1024
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "seconds": round(self.seconds, 3),
+            "cpuSeconds": round(self.cpu_s, 3),
             "memoryMb": self.memory_mb,
             "maxMemoryMb": self.max_memory_mb,
+            "invocations": self.invocations,
             "costUsd": round(self.cost_usd, 8),
             **(self.usage.to_json() if self.usage.requests else {}),
         }
@@ -72,20 +81,34 @@ class Receipt:
     def from_json(cls, document: dict[str, Any]) -> Receipt:
         usage = Usage.from_json(document) if "requests" in document else Usage()
         return cls(
-            document["name"], document["seconds"], document["memoryMb"], document["maxMemoryMb"], usage
+            document["name"],
+            document["seconds"],
+            document["memoryMb"],
+            document["maxMemoryMb"],
+            usage,
+            document.get("cpuSeconds", 0.0),
+            document["costUsd"],
+            document.get("invocations", 1),
+        )
+
+    def __add__(self, other: Receipt) -> Receipt:
+        """Sums, but the highest memory peak."""
+        return Receipt(
+            self.name,
+            self.seconds + other.seconds,
+            other.memory_mb,
+            max(self.max_memory_mb, other.max_memory_mb),
+            self.usage + other.usage,
+            self.cpu_s + other.cpu_s,
+            self.cost_usd + other.cost_usd,
+            self.invocations + other.invocations,
         )
 
 
 def sum_by_stage(receipts: Iterable[Receipt]) -> list[Receipt]:
-    """One receipt per stage, in order of first appearance: sums, but the highest memory peak."""
+    """One receipt per stage, in order of first appearance."""
     totals: dict[str, Receipt] = {}
     for receipt in receipts:
-        so_far = totals.get(receipt.name, Receipt(receipt.name, 0.0, receipt.memory_mb, 0))
-        totals[receipt.name] = Receipt(
-            receipt.name,
-            so_far.seconds + receipt.seconds,
-            receipt.memory_mb,
-            max(so_far.max_memory_mb, receipt.max_memory_mb),
-            so_far.usage + receipt.usage,
-        )
+        so_far = totals.get(receipt.name)
+        totals[receipt.name] = receipt if so_far is None else so_far + receipt
     return list(totals.values())
