@@ -6,11 +6,17 @@ TORCHAUDIO := 2.11.0
 # PyTorch's own index of CPU builds; PyPI's Linux wheels bring gigabytes of CUDA.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
+# make deploy ENV=dev REGION=eu-central-1; PROFILE and ARCH are optional.
+ENV := dev
+ARCH := arm64
+DEPLOY = $(BIN)/python -m infra.deploy $@ --env $(ENV) --region "$(REGION)" --arch $(ARCH) --profile "$(PROFILE)"
+
+.PHONY: infra-test plan deploy destroy test-aws lock
 .PHONY: demo test check bench models clean help
 .DEFAULT_GOAL := help
 
 help: ## Show this help
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -25,8 +31,8 @@ help: ## Show this help
 demo: .venv/installed ## Run the demo recording through the real state machine, offline
 	$(BIN)/rem demo
 
-test: .venv/installed ## All tests (no network, no AWS account)
-	$(BIN)/pytest
+test: .venv/installed ## All tests but infra-test's (no network, no AWS account)
+	$(BIN)/pytest -m "not infra and not aws"
 
 check: .venv/installed ## The inner loop: format, lint, types, definition, fast tests
 	$(BIN)/ruff format --check .
@@ -48,6 +54,24 @@ models: .venv/installed ## Train the demo models anew (espeak-ng and flite neede
 	$(BIN)/python -m models.training.diarization.embedding
 	$(BIN)/python -m models.training.diarization.plda
 	$(BIN)/python -m models.training.diarization.pack
+
+infra-test: .venv/installed ## Terraform against the local AWS, and what images would do, without Docker
+	$(BIN)/pytest -q -m infra
+
+plan: .venv/installed ## What a deployment would change: make plan ENV=dev REGION=eu-central-1 [PROFILE=…] [ARCH=x86_64]
+	$(DEPLOY)
+
+deploy: .venv/installed ## Put REM on AWS (Terraform, Docker and credentials needed): make deploy ENV=dev REGION=…
+	$(DEPLOY)
+
+destroy: .venv/installed ## Take it away again, with its recordings unless ENV=prod
+	$(DEPLOY)
+
+test-aws: .venv/installed ## Deploy into your own account, run and redrive a recording, destroy: make test-aws REGION=…
+	REM_TEST_AWS_REGION=$(REGION) AWS_PROFILE=$(PROFILE) $(BIN)/pytest -q -m aws -s
+
+lock: .venv/installed ## Lock what each image installs (uv needed)
+	$(BIN)/python -m infra.lock
 
 clean: ## Remove the environment, caches and build outputs
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -110,11 +110,11 @@ class Deployment:
         self._prepare_terraform()
         self._terraform("plan")
 
-    def destroy(self) -> None:
+    def destroy(self, *, ask: bool = True) -> None:
         """Everything but the state bucket; prod's bucket and tables refuse while they hold data."""
         self._check_tools("terraform")
         self._prepare_terraform()
-        self._terraform("destroy")
+        self._terraform("destroy", *([] if ask else ["-auto-approve"]))
 
     def _check_tools(self, *tools: str) -> None:
         """Find out before the work what is missing.
@@ -246,6 +246,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     try:
+        if not chosen.region:
+            raise SetupError("name a region: make deploy REGION=eu-central-1")
         cloud = Cloud(chosen.region, chosen.profile)
         images = build_images(architecture=chosen.arch)
         deployment = Deployment(RealShell(), cloud, chosen.env, chosen.region, images, chosen.profile)

@@ -54,7 +54,7 @@ def build_environment(image: str) -> Environment:
     lock = ROOT / "functions" / image / "requirements.txt"
     torch = read_torch(image)
     name = hashlib.sha256(lock.read_bytes() + repr(torch).encode() + sys.version.encode()).hexdigest()[:12]
-    environment = Environment(KEPT / f"{image}-{name}")
+    environment = Environment(KEPT / name)  # images with the same packages share one
     if (environment.folder / "complete").exists():
         return environment
     shutil.rmtree(environment.folder, ignore_errors=True)
