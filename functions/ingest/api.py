@@ -50,6 +50,7 @@ from rem.documents import CONTENT_TYPES
 from rem.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
 from rem.keys import Keyring
 from rem.library import Library, NotFoundError, render
+from rem.observe import load_logger, observed
 from rem.ports import Executions as ExecutionsPort
 from rem.ports import Json, Uploads
 
@@ -406,11 +407,9 @@ def to_event(response: Response[str]) -> Json:
     }
 
 
+@observed("api")
 def handler(event: Mapping[str, Any], context: Any) -> Json:
-    """One line per request, beside Lambda's own: who asked for what, and what came of it."""
-    started_s = time.monotonic()
     answer = respond(event, context, Services.from_env())
-    line = {"function": "api", "method": event["httpMethod"], "path": event["path"]}
-    took_ms = round((time.monotonic() - started_s) * 1000)
-    print(json.dumps({**line, "status": answer["statusCode"], "milliseconds": took_ms}), flush=True)
+    about = {"method": event["httpMethod"], "path": event["path"], "status": answer["statusCode"]}
+    load_logger().info("answered", extra=about)
     return answer

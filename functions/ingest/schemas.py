@@ -225,6 +225,7 @@ class Health(Model):
 class Problem(Model):
     """Why a request was refused: a short name, and a sentence for a person."""
 
+    success: Literal[False] = False
     error: str
     message: str
     use: str | None = Field(None, description="What to call instead")
