@@ -60,7 +60,7 @@ class StartSettings(Settings):
 
 class ApiSettings(StartSettings):
     keys_table: str
-    parts_secret: OptionalText = None  # where the server takes parts in itself: docs/adr/0015
+    part_secret: OptionalText = None  # where the server takes parts in itself: docs/adr/0015
 
 
 class StatusSettings(StartSettings):

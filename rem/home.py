@@ -61,8 +61,8 @@ def open_home(options: HomeOptions) -> Iterator[Home]:
         SetupError: the folder cannot be used (another server, no permission), or the port is taken.
     """
     stages = load_stages()
-    secret = secrets.token_hex(32)  # tickets for parts are good until the server ends
-    functions = build_functions(stages, options.settings, parts_secret=secret)
+    os.environ["REM_PART_SECRET"] = secrets.token_hex(32)  # tickets are good until the server ends
+    functions = build_functions(stages, options.settings)
     running = max(2, os.cpu_count() or 1)
     with LocalAws(
         functions,
@@ -77,8 +77,7 @@ def open_home(options: HomeOptions) -> Iterator[Home]:
         aws.map_status(STATUS)
         aws.map_schedule(SWEEP, SWEEP_S)
         threading.Thread(target=go_on, args=(aws,), name="go-on", daemon=True).start()
-        receiving = build_receiving(aws, secret)
-        with open_gateway(aws, options, receiving) as gateway, watch_folder(options.watch, receiving):
+        with open_gateway(aws, options) as gateway, watch_folder(aws, options.watch):
             home = Home(aws, stack, gateway.url)
             with write_endpoint(options.data / ENDPOINT_FILE, home):
                 yield home
@@ -110,9 +109,9 @@ def go_on(aws: LocalAws) -> None:
 
 
 @contextmanager
-def open_gateway(aws: LocalAws, options: HomeOptions, receiving: Receiving) -> Iterator[Gateway]:
+def open_gateway(aws: LocalAws, options: HomeOptions) -> Iterator[Gateway]:
     try:
-        gateway = Gateway(aws.runtime, host=options.host, port=options.port, take_part=receiving.take_part)
+        gateway = Gateway(aws.runtime, host=options.host, port=options.port)
     except OSError as error:
         where = f"{options.host} port {options.port}"
         raise SetupError(f"nothing can listen on {where}: {error.strerror}; choose another --port") from error
@@ -120,15 +119,15 @@ def open_gateway(aws: LocalAws, options: HomeOptions, receiving: Receiving) -> I
         yield gateway
 
 
-def build_receiving(aws: LocalAws, secret: str) -> Receiving:
+def build_receiving(aws: LocalAws) -> Receiving:
     s3 = aws.client("s3")
     catalog = DynamoCatalog(TABLE, aws.client("dynamodb"))
     intake = Intake(S3Store(BUCKET, s3), catalog, S3Uploads(BUCKET, s3), BUCKET)
-    return Receiving(intake, s3, secret, USER)
+    return Receiving(intake, s3, USER)
 
 
 @contextmanager
-def watch_folder(folder: Path | None, receiving: Receiving) -> Iterator[None]:
+def watch_folder(aws: LocalAws, folder: Path | None) -> Iterator[None]:
     """Take what is dropped into the folder, in a thread of its own.
 
     Raises:
@@ -143,7 +142,7 @@ def watch_folder(folder: Path | None, receiving: Receiving) -> Iterator[None]:
     def report(path: Path, outcome: str) -> None:
         log.info("watched file", file=str(path), outcome=outcome)
 
-    stopping, watch = threading.Event(), Watch(folder, receiving.take_file, report)
+    stopping, watch = threading.Event(), Watch(folder, build_receiving(aws).take_file, report)
     thread = threading.Thread(target=watch.run, args=(stopping,), name="watch", daemon=True)
     thread.start()
     try:

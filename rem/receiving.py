@@ -1,15 +1,13 @@
-"""What the home server takes in besides its API: files of a watched folder, and parts that carry a ticket."""
+"""What the home server takes in besides its API: files of a watched folder."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rem.core.sniff import HEAD_BYTES, sniff_audio
-from rem.core.tickets import read_ticket
 from rem.intake import SMALL_BYTES, Announcement, Intake, NotAudioError
 from rem.localaws.session import build_recording_id, hash_file
 
@@ -18,22 +16,11 @@ DEVICE = "watch"
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """Attributes:
-    secret: Signs and checks tickets; the api function has the same.
-    user_id: Whose recordings the watched files are.
-    """
+    """Attributes: user_id is whose recordings the watched files are."""
 
     intake: Intake
     s3: Any  # boto3's client
-    secret: str
     user_id: str
-
-    def take_part(self, ticket_text: str, content: bytes) -> str | None:
-        """Store one part of an upload; S3's ETag, or None where the ticket is not good for these bytes."""
-        ticket = read_ticket(ticket_text, self.secret, time.time())
-        if ticket is None or ticket.size_bytes != len(content):
-            return None
-        return self._store_part(ticket.key, ticket.upload_id, ticket.number, content)
 
     def take_file(self, path: Path) -> bool:
         """Take a whole file in; False where it is there already.

@@ -92,7 +92,7 @@ class Services:
     """What the routes work with.
 
     Attributes:
-        parts_secret: Signs tickets for parts, where the server itself takes them in (docs/adr/0015).
+        part_secret: Signs tickets for parts, where the server itself takes them in (docs/adr/0015).
     """
 
     library: Library
@@ -100,7 +100,7 @@ class Services:
     keyring: Keyring
     executions: ExecutionsPort
     uploads: Uploads
-    parts_secret: str | None = None
+    part_secret: str | None = None
 
     @classmethod
     def from_env(cls) -> Services:
@@ -113,7 +113,7 @@ class Services:
             Keyring(DynamoKeys(settings.keys_table)),
             Executions(settings.state_machine_arn),
             uploads,
-            settings.parts_secret,
+            settings.part_secret,
         )
 
 
@@ -334,7 +334,7 @@ def show_upload(plan: UploadPlan) -> UploadState:
 
 def build_part_url(plan: UploadPlan, part: UploadPart) -> str:
     """S3's presigned URL, or a ticket for the server that was asked, under the name by which it was asked."""
-    secret = services().parts_secret
+    secret = services().part_secret
     if secret is None:
         return services().uploads.sign_part(plan.key, plan.upload_id, part.number, PART_URL_S)
     expires_at = int(time.time()) + PART_URL_S

@@ -53,7 +53,7 @@ class LambdaRuntime:
     ) -> None:
         self.functions = {function.name: function for function in functions}
         self.reports: list[Report] = []
-        self._endpoint_url, self._max_sandboxes, self._idle_s = endpoint_url, max_sandboxes, idle_s
+        self.endpoint_url, self._max_sandboxes, self._idle_s = endpoint_url, max_sandboxes, idle_s
         self._log_dir, self._on_log, self._on_report = log_dir, on_log, on_report
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self.functions}
         self._busy: dict[str, set[Sandbox]] = {name: set() for name in self.functions}
@@ -175,7 +175,7 @@ class LambdaRuntime:
         try:
             sandbox = Sandbox(
                 function,
-                endpoint_url=self._endpoint_url,
+                endpoint_url=self.endpoint_url,
                 provisioned=provisioned,
                 on_line=lambda line: self._log(function.name, line),
             )

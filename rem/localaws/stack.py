@@ -26,7 +26,6 @@ QUEUE_URL = (
 )
 STARTER = "start"
 RECEIVES_BEFORE_DLQ = 5
-API = "api"
 INGEST = "ingest"  # the image of what answers devices, queues and events: it never waits for a model
 API_SANDBOXES = 4  # per function of that image; 80 MB each
 # Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
@@ -36,8 +35,10 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
 }
-# What one function alone is given of the person's own environment: only Enrich talks to a language model.
+# What one function alone is given of this process's environment: only Enrich talks to a language model, only
+# the API signs tickets for parts (docs/adr/0015).
 PASSED_ON = {
+    "api": ("REM_PART_SECRET",),
     "enrich": (
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
@@ -45,7 +46,7 @@ PASSED_ON = {
         "HTTPS_PROXY",
         "NO_PROXY",
         "SSL_CERT_FILE",
-    )
+    ),
 }
 
 
@@ -61,16 +62,12 @@ class Stack:
 
 
 def build_functions(
-    stages: Mapping[str, StageConfig],
-    overrides: Mapping[str, object] | None = None,
-    *,
-    parts_secret: str = "",
+    stages: Mapping[str, StageConfig], overrides: Mapping[str, object] | None = None
 ) -> list[LocalFunction]:
     """One local function per entry of stages.yaml.
 
     Args:
         overrides: Settings by name; they replace those in every stage that has them.
-        parts_secret: Signs the tickets with which parts of uploads come to the server itself.
     """
     from rem.localaws import LocalFunction
 
@@ -89,12 +86,7 @@ def build_functions(
             code_dir=ROOT,
             memory_mb=stage.memory_mb,
             timeout_s=stage.timeout_s,
-            environment={
-                **shared,
-                **({"REM_PARTS_SECRET": parts_secret} if name == API else {}),
-                **stage.environment(overrides),
-                **_pass_on(name),
-            },
+            environment={**shared, **stage.environment(overrides), **_pass_on(name)},
             takes_turns=stage.image != INGEST,
             max_sandboxes=API_SANDBOXES if stage.image == INGEST else None,
         )

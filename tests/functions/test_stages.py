@@ -443,7 +443,16 @@ class TestSettings:
         assert known - ADDRESSES == written
 
 
-ADDRESSES = {"bucket", "table", "state_machine_arn", "express_machine_arn", "queue_url", "topic_arn"}
+ADDRESSES = {
+    "keys_table",
+    "part_secret",
+    "bucket",
+    "table",
+    "state_machine_arn",
+    "express_machine_arn",
+    "queue_url",
+    "topic_arn",
+}
 
 
 def _settings_classes():

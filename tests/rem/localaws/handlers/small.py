@@ -110,14 +110,3 @@ def hear(event, context):
     with open(os.environ["HEARD"], "a") as file:
         file.write(json.dumps(event) + "\n")
     return {}
-
-
-def mirror(event, context):
-    """A proxy integration that answers with what it was handed, or as its path and body say."""
-    if event["path"] == "/fail":
-        raise BusyError("as asked")
-    if event["path"] == "/sleep":
-        time.sleep(5)
-    if event["path"] == "/say":
-        return json.loads(event["body"])
-    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(event)}
