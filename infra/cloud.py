@@ -8,7 +8,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rem.aws import DynamoKeys
 from rem.core.errors import SetupError
+from rem.keys import Keyring
 
 
 class Cloud:
@@ -58,6 +60,14 @@ class Cloud:
         [login] = self._client("ecr").get_authorization_token()["authorizationData"]
         user, password = base64.b64decode(login["authorizationToken"]).decode().split(":", 1)
         return user, password, login["proxyEndpoint"]
+
+    def make_first_key(self, table: str) -> str | None:
+        """A key for the API, told here and nowhere else; None where there are keys already."""
+        keyring = Keyring(DynamoKeys(table, self._client("dynamodb")))
+        if keyring.list():
+            return None
+        _, text = keyring.add("me", name="first")
+        return text
 
     def _client(self, service: str) -> Any:
         return self._session.client(service)  # type: ignore[call-overload]

@@ -215,20 +215,26 @@ def _check_token(images: Sequence[Image]) -> None:
         raise SetupError(TOKEN_HELP.format(name=gated[0]))
 
 
-def describe(outputs: Mapping[str, Any], deployment: Deployment) -> str:
-    """What a person wants to know after a deployment: where it is, and what to try."""
+def describe(outputs: Mapping[str, Any], deployment: Deployment, key: str | None) -> str:
+    """What a person wants to know after a deployment: where it is, and what to try.
+
+    Args:
+        key: The first key, where it was made just now.
+    """
     where = f"--region {deployment.region} --stack {deployment.name}"
     where += f" --profile {deployment.profile}" if deployment.profile else ""
-    key = "raw/me/laptop/$(date -u +%Y/%m/%d)/first.wav"
+    told = f"{key}   (shown only now; more with `rem keys add`)" if key else "`rem keys add` makes one"
+    api, header = outputs["api_url"], f"-H 'x-api-key: {key or 'KEY'}'"
     lines = [
         f"REM runs as {deployment.name} in {deployment.region}.",
-        *([f"API:        {outputs['api_url']}"] if "api_url" in outputs else []),
-        f"Bucket:     {outputs['bucket']}",
+        f"API:  {api}",
+        f"Key:  {told}",
         "",
         "Try:",
-        f"  aws s3 cp models/demo/standup.wav s3://{outputs['bucket']}/{key} --region {deployment.region}",
+        f"  curl {header} -F audio=@models/demo/standup.wav -F deviceId=laptop \\",
+        f"       -F startedAt=2026-11-24T09:30:00Z -F endedAt=2026-11-24T09:31:08Z {api}/ingest",
         f"  rem executions {where}",
-        f"  aws s3 ls --recursive s3://{outputs['bucket']}/transcripts/ --region {deployment.region}",
+        f"  curl {header} {api}/recordings",
     ]
     return "\n".join(lines)
 
@@ -252,7 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         images = build_images(architecture=chosen.arch)
         deployment = Deployment(RealShell(), cloud, chosen.env, chosen.region, images, chosen.profile)
         if chosen.verb == "deploy":
-            print(describe(deployment.deploy(), deployment))
+            outputs = deployment.deploy()
+            print(describe(outputs, deployment, cloud.make_first_key(outputs["keys_table"])))
         else:
             getattr(deployment, chosen.verb)()
     except SetupError as error:

@@ -65,6 +65,40 @@ locals {
         { sid = "ReadClipLength", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
       ] : [],
     )
+    api = [
+      { sid = "CheckKeys", actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [aws_dynamodb_table.keys.arn] },
+      {
+        sid       = "KeepRecords"
+        actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+        resources = [local.table_arn]
+      },
+      {
+        sid       = "ListRecords"
+        actions   = ["dynamodb:Query"]
+        resources = [for index in ["UserTimeIndex", "DeviceTimeIndex", "SessionIndex"] : "${local.table_arn}/index/${index}"]
+      },
+      {
+        sid       = "TakeUploads"
+        actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+        resources = ["${local.bucket_arn}/raw/*"]
+      },
+      {
+        sid       = "ReadAndRename"
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${local.bucket_arn}/transcripts/*"]
+      },
+      {
+        sid       = "DeleteRecordings"
+        actions   = ["s3:DeleteObjectVersion"]
+        resources = [for prefix in ["raw", "artifacts", "transcripts"] : "${local.bucket_arn}/${prefix}/*"]
+      },
+      { sid = "KnowWhatIsThere", actions = ["s3:ListBucket", "s3:ListBucketVersions"], resources = [local.bucket_arn] },
+      {
+        sid       = "StopWork"
+        actions   = ["states:DescribeExecution", "states:StopExecution"]
+        resources = [local.executions_arn]
+      },
+    ]
     status = concat(local.settle_statements, [
       { sid = "ReadRecord", actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
     ])

@@ -37,6 +37,12 @@ locals {
       dimensions  = { FunctionName = local.function_names.sweep }
       threshold   = 1, minutes = 60
     }
+    api-fails = {
+      description = "The API answered 5xx: its function's log says why"
+      namespace   = "AWS/ApiGateway", metric = "5XXError", statistic = "Sum"
+      dimensions  = { ApiName = local.name }
+      threshold   = 4, minutes = 15
+    }
     functions-throttled = {
       description = "Lambda refused more than 50 invocations: ask AWS for a higher concurrency quota"
       namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum"

@@ -1,3 +1,13 @@
+output "api_url" {
+  description = "Where devices upload."
+  value       = aws_api_gateway_stage.v1.invoke_url
+}
+
+output "keys_table" {
+  description = "Hashes of the API's keys."
+  value       = aws_dynamodb_table.keys.name
+}
+
 output "bucket" {
   description = "Uploads, artifacts and transcripts."
   value       = aws_s3_bucket.recordings.id

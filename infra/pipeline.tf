@@ -21,6 +21,10 @@ locals {
       { REM_STATE_MACHINE_ARN = local.machine_arns.standard },
       local.uses_express ? { REM_EXPRESS_MACHINE_ARN = local.machine_arns.express } : {},
     )
+    api = {
+      REM_STATE_MACHINE_ARN = local.machine_arns.standard
+      REM_KEYS_TABLE        = aws_dynamodb_table.keys.name
+    }
     status = {
       REM_STATE_MACHINE_ARN = local.machine_arns.standard
       REM_TOPIC_ARN         = aws_sns_topic.alerts.arn

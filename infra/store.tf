@@ -106,30 +106,54 @@ resource "aws_dynamodb_table" "recordings" {
   deletion_protection_enabled = local.is_prod
 
   dynamic "attribute" {
-    for_each = toset(["userId", "recordingId", "deviceId", "startedAt", "open", "updatedAt"])
+    for_each = toset(["userId", "recordingId", "deviceId", "sessionId", "startedAt", "open", "updatedAt"])
     content {
       name = attribute.key
       type = "S"
     }
   }
 
-  global_secondary_index {
-    name            = "DeviceTimeIndex"
-    hash_key        = "deviceId"
-    range_key       = "startedAt"
-    projection_type = "ALL"
-  }
-
-  global_secondary_index {
-    name            = "OpenIndex" # sparse: a finished record carries no `open`
-    hash_key        = "open"
-    range_key       = "updatedAt"
-    projection_type = "ALL"
+  # SessionIndex and OpenIndex are sparse: only what belongs to a session, only what is unfinished.
+  dynamic "global_secondary_index" {
+    for_each = {
+      UserTimeIndex   = ["userId", "startedAt"]
+      DeviceTimeIndex = ["deviceId", "startedAt"]
+      SessionIndex    = ["sessionId", "startedAt"]
+      OpenIndex       = ["open", "updatedAt"]
+    }
+    content {
+      name            = global_secondary_index.key
+      hash_key        = global_secondary_index.value[0]
+      range_key       = global_secondary_index.value[1]
+      projection_type = "ALL"
+    }
   }
 
   ttl {
     attribute_name = "expiresAt"
     enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = var.use_kms
+    kms_key_arn = local.kms_key_arn
+  }
+}
+
+# Hashes of the API's keys: `rem keys add` makes one and shows it once.
+resource "aws_dynamodb_table" "keys" {
+  name                        = "${local.name}-keys"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "keyId"
+  deletion_protection_enabled = local.is_prod
+
+  attribute {
+    name = "keyId"
+    type = "S"
   }
 
   point_in_time_recovery {

@@ -86,7 +86,7 @@ variable "use_kms" {
 }
 
 variable "api_rate_per_s" {
-  description = "Requests per second that one device key may make; bursts may be four times that."
+  description = "Requests per second that the API takes from all devices together; bursts may be four times that."
   type        = number
-  default     = 5
+  default     = 20
 }

@@ -21,7 +21,7 @@ SMALL_BYTES = 4 * MIB  # in one request: Lambda takes 6 MB, and base64 makes 4/3
 PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
 LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
 CLAIM = timedelta(minutes=2)  # longer than the API's Lambda lives: a claim without sound is free after it
-STARTED_AT, SHA256 = "started-at", "sha256"  # S3 metadata of an upload
+STARTED_AT, ENDED_AT, SHA256 = "started-at", "ended-at", "sha256"  # S3 metadata of an upload
 
 
 class ConflictError(InputError):
@@ -118,7 +118,7 @@ class Intake:
         if announced.sha256 not in (None, digest):
             raise ChecksumError(f"the sha256 of what arrived is {digest}: send it again")
         recording = self._claim(user_id, announced, kind, digest, {"sizeBytes": len(audio)})
-        metadata = {STARTED_AT: recording.started_at, SHA256: digest}
+        metadata = _describe(recording, announced, digest)
         if self.store.create(recording.key, audio, AUDIO_TYPES[kind], metadata):
             return recording.recording_id, False
         self._check_same(recording, digest)
@@ -147,7 +147,7 @@ class Intake:
         record = self.catalog.read(user_id, recording.recording_id) or {}
         upload_id = record.get("uploadId")
         if upload_id is None or self.uploads.list_parts(recording.key, upload_id) is None:
-            metadata = {STARTED_AT: recording.started_at, SHA256: digest}
+            metadata = _describe(recording, announced, digest)
             upload_id = self.uploads.start(recording.key, AUDIO_TYPES[kind], metadata)
             self.catalog.set_fields(user_id, recording.recording_id, {"uploadId": upload_id})
         return self.describe(user_id, recording.recording_id)
@@ -275,6 +275,13 @@ class Intake:
         if parts is None:
             raise NotFoundError(f"the upload of {recording_id} has ended: begin again with POST /uploads")
         return record, {part.number: part for part in parts}
+
+
+def _describe(recording: Recording, announced: Announcement, digest: str) -> dict[str, str]:
+    """The metadata of an upload. From the two times the starter sees how long a clip is."""
+    metadata = {STARTED_AT: recording.started_at, SHA256: digest}
+    ended_at = announced.details.get("endedAt")
+    return metadata | ({ENDED_AT: str(ended_at)} if ended_at else {})
 
 
 def split_parts(size_bytes: int) -> list[tuple[int, int]]:

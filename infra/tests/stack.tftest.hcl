@@ -129,6 +129,27 @@ run "every_stage_has_permissions_of_its_own" {
   }
 }
 
+run "every_route_of_the_openapi_document_reaches_the_function" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(jsondecode(aws_api_gateway_rest_api.main.body).paths)) == toset(keys(local.openapi.paths))
+    error_message = "a route is missing"
+  }
+  assert {
+    condition = alltrue(flatten([
+      for path, operations in jsondecode(aws_api_gateway_rest_api.main.body).paths : [
+        for operation in operations : endswith(operation.x-amazon-apigateway-integration.uri, "function:rem-dev-api/invocations")
+      ]
+    ]))
+    error_message = "a route leads elsewhere"
+  }
+  assert {
+    condition     = contains(jsondecode(aws_api_gateway_rest_api.main.body)["x-amazon-apigateway-binary-media-types"], "multipart/form-data")
+    error_message = "sound in a form must not be read as text"
+  }
+}
+
 run "alarms_reach_somebody" {
   command = plan
   variables {

@@ -87,7 +87,11 @@ def test_a_recording_is_taken_in(served):
     assert (answer.status, answer.json) == (200, {"success": True, "recordingId": "walk", "duplicate": False})
     key = "raw/me/badge-1/2026/11/24/walk.wav"
     assert served.store.objects[key] == WAV
-    assert served.store.metadata[key] == {"started-at": "2026-11-24T09:30:00.000+00:00", "sha256": DIGEST}
+    assert served.store.metadata[key] == {
+        "started-at": "2026-11-24T09:30:00.000+00:00",
+        "ended-at": "2026-11-24T09:35:00.000+00:00",
+        "sha256": DIGEST,
+    }
 
 
 def test_the_record_is_there_before_the_object(served):

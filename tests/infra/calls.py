@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from moto.core.authorization import ActionAuthenticatorMixin
@@ -22,7 +23,7 @@ S3_ACTIONS = {
     "POST": "PutObject",
     "DELETE": "DeleteObject",
 }
-BUCKET_ACTIONS = {"GET": "ListBucket", "HEAD": "ListBucket", "POST": "DeleteObject"}
+MULTIPART_ACTIONS = {"GET": "ListMultipartUploadParts", "DELETE": "AbortMultipartUpload"}
 SERVICES = {"stepfunctions": "states"}
 
 
@@ -64,16 +65,26 @@ class Recorder:
             service = SERVICES.get(response.service_name, response.service_name)
             parameters = {name: response._get_param(name) for name in (*RESOURCES, "SecretId")}
             resource = find_resource({k: v for k, v in parameters.items() if v})
-            self.calls.add(Call(find_caller(response.headers), f"{service}:{action}", resource))
+            self.calls.add(Call(find_caller(response.headers, {}), f"{service}:{action}", resource))
 
     def _note_s3(self, response: Any, bucket: str, key: str | None) -> None:
-        caller, arn = find_caller(response.headers), f"arn:aws:s3:::{bucket}"
+        query = parse_qs(urlsplit(response.uri).query, keep_blank_values=True)
+        caller, arn = find_caller(response.headers, query), f"arn:aws:s3:::{bucket}"
         if key is None:
-            self.calls.add(Call(caller, f"s3:{BUCKET_ACTIONS.get(response.method, response.method)}", arn))
+            self._note_bucket(caller, arn, response, query)
             return
-        self.calls.add(Call(caller, f"s3:{S3_ACTIONS[response.method]}", f"{arn}/{key}"))
+        action = MULTIPART_ACTIONS.get(response.method) if "uploadId" in query else None
+        self.calls.add(Call(caller, f"s3:{action or S3_ACTIONS[response.method]}", f"{arn}/{key}"))
         if response.method in ("GET", "HEAD") and key not in s3_backends[ACCOUNT]["aws"].buckets[bucket].keys:
             self.calls.add(Call(caller, "s3:ListBucket", arn))  # else AWS answers 403, not 404
+
+    def _note_bucket(self, caller: str, arn: str, response: Any, query: Mapping[str, Any]) -> None:
+        if "delete" in query:
+            for key in re.findall(r"<Key>(.+?)</Key>", str(response.body)):
+                self.calls.add(Call(caller, "s3:DeleteObjectVersion", f"{arn}/{key}"))
+            return
+        action = "ListBucketVersions" if "versions" in query else "ListBucket"
+        self.calls.add(Call(caller, f"s3:{action}", arn))
 
 
 RESOURCES = {
@@ -85,10 +96,11 @@ RESOURCES = {
 }
 
 
-def find_caller(headers: Mapping[str, str]) -> str:
-    """The access key that signed; empty for an unsigned call."""
+def find_caller(headers: Mapping[str, str], query: Mapping[str, Sequence[str]]) -> str:
+    """The access key that signed the call, or the URL that was called; empty for an unsigned call."""
     match = re.search(r"Credential=([^/]+)/", headers.get("Authorization", ""))
-    return match[1] if match else ""
+    signed = [match[1]] if match else query.get("X-Amz-Credential", query.get("AWSAccessKeyId", [""]))
+    return signed[0].split("/")[0]
 
 
 def find_resource(parameters: Mapping[str, str]) -> str:

@@ -6,8 +6,10 @@ order: the last one destroys it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+import urllib.request
 from types import SimpleNamespace
 
 import pytest
@@ -15,11 +17,14 @@ import yaml
 from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
+from rem.aws import DynamoKeys
 from rem.core.keys import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
+from rem.keys import Keyring
 from rem.localaws import LocalAws, LocalFunction
 from rem.stages import ROOT
 from tests import openai_server
+from tests.functions.requests import Answer, build_event, build_form
 from tests.infra import moto_gaps
 from tests.infra.calls import Recorder
 from tests.infra.terraform import Terraform
@@ -154,6 +159,62 @@ def sweeps(stack, failure):
     return first, invoke(stack, "sweep", {})
 
 
+@pytest.fixture(scope="module")
+def answers(stack, sweeps):
+    """Each kind of request once, with a key of its own; what each answered."""
+    keys = DynamoKeys(stack.keys_table, stack.aws.client("dynamodb"))
+    _, key = Keyring(keys).add("me")
+    sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()
+    short = sound[: 44 + 2 * 12 * SAMPLE_RATE_HZ]
+
+    def ask(method, path, **request):
+        if "json_body" in request:
+            body = json.dumps(request.pop("json_body")).encode()
+            request |= {"body": body, "content_type": "application/json"}
+        event = build_event(method, path, key=request.pop("key", key), **request)
+        return Answer.from_event(invoke(stack, "api", event))
+
+    def announce(recording_id):
+        digest = hashlib.sha256(sound).hexdigest()
+        told = {"recordingId": recording_id, "deviceId": "badge-1", "startedAt": "2026-11-24T10:00:00Z"}
+        return told | {"sizeBytes": len(sound), "sha256": digest, "format": "wav"}
+
+    body, form = build_form(short, recordingId="told", endedAt="2026-11-24T09:30:12Z", sessionId="walk")
+    found = {"ingest": ask("POST", "/ingest", body=body, content_type=form)}
+    wait_for_end(stack, "express", "told")
+    found["unknown key"] = ask("GET", "/recordings", key="rem_x_y")
+    found["list"] = ask("GET", "/recordings")
+    found["device"] = ask("GET", "/recordings", query={"deviceId": "badge-1"})
+    found["transcript"] = ask("GET", "/recordings/told/transcript", query={"format": "txt"})
+    found["rename"] = ask("PATCH", "/recordings/told/speakers", json_body={"names": {"SPEAKER_00": "Anna"}})
+    found["session"] = ask("GET", "/sessions/walk/transcript", query={"format": "txt"})
+    found["begin"] = ask("POST", "/uploads", json_body=announce("parts"))
+    [part] = found["begin"].json["parts"]
+    put = urllib.request.Request(part["url"], data=sound, method="PUT")
+    with urllib.request.urlopen(put) as answer:
+        etag = answer.headers["ETag"].strip('"')
+    found["state"] = ask("GET", "/uploads/parts")
+    parts = {"parts": [{"number": 1, "etag": etag}]}
+    found["complete"] = ask("POST", "/uploads/parts/complete", json_body=parts)
+    wait_for_start(stack, "parts")
+    found["delete"] = ask("DELETE", "/recordings/parts")
+    ask("POST", "/uploads", json_body=announce("given-up"))
+    found["abort"] = ask("DELETE", "/uploads/given-up")
+    return found
+
+
+def wait_for_start(stack, recording_id):
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        found = stack.aws.client("stepfunctions").list_executions(
+            stateMachineArn=stack.machine_arns["standard"]
+        )
+        if any(e["name"].startswith(f"{recording_id}-") for e in found["executions"]):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{recording_id} was not started")
+
+
 def put_text(stack, recording_id, metadata):
     key = f"raw/me/badge-1/2026/11/24/{recording_id}.wav"
     body = b"Dear diary, nobody said anything today.\n" * 200
@@ -228,6 +289,27 @@ def test_what_express_did_not_finish_runs_on_standard(stack, sweeps):
     assert read_record(stack, "postcard")["error"]["M"]["error"]["S"] == "InputError"
 
 
+def test_the_api_takes_reads_and_deletes_recordings(answers):
+    statuses = {name: answer.status for name, answer in answers.items()}
+    assert statuses.pop("unknown key") == 401
+    assert set(statuses.values()) == {200}, {n: a.text for n, a in answers.items() if a.status != 200}
+    assert "Good morning" in answers["transcript"].text
+    assert "Anna" in answers["session"].text
+
+
+def test_what_the_api_takes_runs_on_express_where_it_is_short(stack, answers):
+    assert read_record(stack, "told")["status"]["S"] == "COMPLETE"
+
+
+def test_api_gateway_knows_every_route(stack):
+    gateway = stack.aws.client("apigateway")
+    [api] = gateway.get_rest_apis()["items"]
+    routes = {item["path"] for item in gateway.get_resources(restApiId=api["id"], limit=500)["items"]}
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert set(document["paths"]) <= routes
+    assert stack.api_url.endswith("/v1")
+
+
 def read_statements(stack, name):
     policy = stack.aws.client("iam").get_role_policy(RoleName=name, PolicyName="stage")["PolicyDocument"]
     return policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
@@ -238,7 +320,7 @@ def is_allowed(statements, call):
     return policy.is_action_permitted(call.action, call.resource) == PermissionResult.PERMITTED
 
 
-def test_every_call_that_a_handler_makes_is_permitted(stack, sweeps):
+def test_every_call_that_a_handler_makes_is_permitted(stack, answers):
     for name in stack.functions.values():
         statements = read_statements(stack, name)
         assert stack.recorder.made_by(name), f"{name} made no call at all"
@@ -246,7 +328,7 @@ def test_every_call_that_a_handler_makes_is_permitted(stack, sweeps):
         assert refused == []
 
 
-def test_no_permission_is_unused(stack, sweeps):
+def test_no_permission_is_unused(stack, answers):
     unused = []
     for name in stack.functions.values():
         calls = stack.recorder.made_by(name)

@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 
 from infra import deploy
+from infra.cloud import Cloud
 from infra.deploy import Deployment, describe, parse_arguments
 from infra.images import build_images
 from rem.core.errors import SetupError
+from rem.localaws import LocalAws
+from rem.localaws.stack import KEYS_TABLE, create_keys_table
 from rem.stages import ROOT, load_stages
 
-OUTPUTS = {"bucket": "rem-dev-recordings-1-eu-central-1", "api_url": "https://api"}
+OUTPUTS = {
+    "bucket": "rem-dev-recordings-1-eu-central-1",
+    "api_url": "https://api",
+    "keys_table": "rem-dev-keys",
+}
 
 
 @dataclass
@@ -171,8 +178,10 @@ def test_other_verbs_need_no_docker(deployment, shell, verb):
 
 
 def test_what_to_try_next_names_the_stack(deployment):
-    text = describe(OUTPUTS, replace(deployment, profile="home"))
-    assert "https://api" in text
+    text = describe(OUTPUTS, replace(deployment, profile="home"), "rem_key")
+    assert "https://api/ingest" in text
+    assert text.count("rem_key") == 3
+    assert "rem keys add" in describe(OUTPUTS, deployment, None)
     assert "rem executions --region eu-central-1 --stack rem-dev --profile home" in text
 
 
@@ -222,3 +231,24 @@ def test_another_architecture_and_another_model_are_new_images(copy):
     [image] = [i for i in build_images(stages | {"transcribe": other}) if i.name == "transcribe"]
     assert image.arguments == {"WHISPER_MODEL": "small"}
     assert image.compute_tag() not in compute_tags(ROOT).values()
+
+
+@pytest.mark.slow
+def test_state_bucket_and_first_key_are_made_once(monkeypatch):
+    """On the local AWS; a second deployment finds both."""
+    with LocalAws([]) as aws:
+        for name, value in (
+            ("ENDPOINT_URL", aws.endpoint_url),
+            ("ACCESS_KEY_ID", "a"),
+            ("SECRET_ACCESS_KEY", "b"),
+        ):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        cloud = Cloud("us-east-1")
+        create_keys_table(aws)
+        assert cloud.find_account() == "123456789012"
+        for _ in range(2):
+            cloud.ensure_state_bucket("rem-terraform")
+        assert aws.client("s3").get_bucket_versioning(Bucket="rem-terraform")["Status"] == "Enabled"
+        assert cloud.make_first_key(KEYS_TABLE).startswith("rem_")
+        assert cloud.make_first_key(KEYS_TABLE) is None
+        assert not cloud.has_image("rem-dev/publish", "0123456789abcdef")
