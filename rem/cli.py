@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import cost, dlq, executions, keys, library, recipes, up
+from rem.commands import cost, dlq, executions, keys, library, recipes, stages, tune, up
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -131,6 +131,8 @@ def demo(
 app.command()(up.up)
 app.command()(recipes.recipes)
 app.command()(cost.cost)
+app.command()(stages.stages)
+app.command()(tune.tune)
 app.command()(executions.executions)
 app.command()(executions.show)
 app.command()(executions.redrive)
