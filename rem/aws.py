@@ -44,7 +44,7 @@ HISTORY_PAGE = 200
 
 @functools.cache
 def s3_client() -> S3Client:
-    return boto3.client("s3", config=CLIENT)
+    return boto3.client("s3", config=CLIENT.merge(Config(signature_version="s3v4")))  # presigned as well
 
 
 @functools.cache
