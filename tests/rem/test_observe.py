@@ -79,7 +79,7 @@ def test_a_finished_recording_is_counted(capsys):
     assert values["AudioSeconds"] == 20.0
     assert values["SpeechSeconds"] == 5.0
     assert values["RealTimeFactor"] == pytest.approx(0.1)
-    assert values["CostUsd"] == pytest.approx(2.0 * 0.0000133334)
+    assert values["CostUsd"] == pytest.approx(0.1)
 
 
 @pytest.fixture
