@@ -74,6 +74,7 @@ class LambdaRuntime:
             self._idle[function.name] = []
             self._busy.setdefault(function.name, set())
             self._running.setdefault(function.name, 0)
+            self._starting.setdefault(function.name, 0)
 
     def invoke(self, name: str, payload: bytes) -> Invocation:
         """Run one invocation to its end.

@@ -203,6 +203,24 @@ def answers(stack, sweeps):
     return found
 
 
+@pytest.fixture(scope="module")
+def late(stack, answers):
+    """A short clip for which Express's time is not enough, and a sweep; how Express and Standard ended."""
+    sfn, arn = stack.aws.client("stepfunctions"), stack.machine_arns["express"]
+    definition = sfn.describe_state_machine(stateMachineArn=arn)["definition"]
+    hasty = json.dumps(json.loads(definition) | {"TimeoutSeconds": 1})
+    sfn.update_state_machine(stateMachineArn=arn, definition=hasty)
+    sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()[: 44 + 2 * 15 * SAMPLE_RATE_HZ]
+    told = STARTED | {"ended-at": "2026-11-24T09:30:15+00:00"}
+    key = "raw/me/badge-1/2026/11/24/late.wav"
+    stack.aws.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=sound, Metadata=told)
+    on_express = wait_for_end(stack, "express", "late")
+    sfn.update_state_machine(stateMachineArn=arn, definition=definition)
+    time.sleep(1)
+    assert invoke(stack, "sweep", {})["requeued"] == 1
+    return on_express, wait_for_end(stack, "standard", "late")
+
+
 def wait_for_start(stack, recording_id):
     deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s:
@@ -287,6 +305,13 @@ def test_what_express_did_not_finish_runs_on_standard(stack, sweeps):
     assert first == {"requeued": 1, "lost": 1}
     assert second == {"settled": 1}
     assert read_record(stack, "postcard")["error"]["M"]["error"]["S"] == "InputError"
+
+
+def test_what_express_had_no_time_for_is_finished_by_standard(stack, late):
+    on_express, on_standard = late
+    assert on_express["status"] == "TIMED_OUT"
+    assert on_standard["status"] == "SUCCEEDED"
+    assert read_record(stack, "late")["status"]["S"] == "COMPLETE"
 
 
 def test_the_api_takes_reads_and_deletes_recordings(answers):

@@ -19,6 +19,7 @@ from rem.localaws import LocalAws
 from rem.localaws.session import Session
 from rem.localaws.stack import build_functions, create_stack
 from rem.stages import ROOT, load_stages
+from tests.functions.requests import build_event
 from tests.infra.environments import BLOCK_NETWORK, build_environment
 
 pytestmark = [pytest.mark.infra, pytest.mark.slow, pytest.mark.models, pytest.mark.timeout(1500)]
@@ -68,9 +69,12 @@ def outcome(environments, tmp_path_factory):
         session = Session(aws, create_stack(aws, stages, at_once=2))
         sound = shutil.copy(ROOT / "models" / "demo" / "standup.wav", folder / "standup.wav")
         done = session.follow(session.upload(sound), lambda upload, states: None)
+        health = aws.runtime.invoke("api", json.dumps(build_event("GET", "/health")).encode())
         reports = list(aws.runtime.reports)
     after = {name: (environments[name].list_files(), list_files(code[name])) for name in code}
-    return SimpleNamespace(done=done, reports=reports, before=before, after=after, calls=calls.read_text())
+    return SimpleNamespace(
+        done=done, health=health, reports=reports, before=before, after=after, calls=calls.read_text()
+    )
 
 
 def list_files(folder):
@@ -82,6 +86,11 @@ def test_the_demo_recording_is_transcribed_by_clean_environments(outcome):
     transcript = json.loads(outcome.done.documents["json"])
     assert transcript["speakerCount"] == 3
     assert "Good morning" in transcript["fullText"]
+
+
+def test_the_api_answers_from_a_clean_environment(outcome):
+    assert outcome.health.function_error is None, outcome.health.payload
+    assert json.loads(outcome.health.payload)["statusCode"] == 200
 
 
 def test_nobody_called_the_network(outcome):

@@ -269,3 +269,13 @@ def test_a_function_has_no_more_sandboxes_than_its_own_limit():
         answers = pool.map(lambda _: lambdas.invoke("sleep", b'{"seconds": 0.1}'), range(6))
         pids = {json.loads(answer.payload)["pid"] for answer in answers}
     assert len(pids) <= 2
+
+
+def test_a_function_may_be_added_and_changed_later():
+    with runtime("echo") as started:
+        assert started.invoke("environment", b"{}").status == 404
+        for word in ("first", "second"):
+            started.add(function("environment", environment={"WORD": word}))
+            answer = started.invoke("environment", b'{"names": ["WORD"]}')
+            assert json.loads(answer.payload) == {"WORD": word}
+        assert started.invoke("echo", b"{}").function_error is None
