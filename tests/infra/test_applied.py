@@ -190,8 +190,9 @@ def answers(stack, sweeps):
     found["session"] = ask("GET", "/sessions/walk/transcript", query={"format": "txt"})
     found["begin"] = ask("POST", "/uploads", json_body=announce("parts"))
     [part] = found["begin"].json["parts"]
-    put = urllib.request.Request(part["url"], data=sound, method="PUT")
-    with urllib.request.urlopen(put) as answer:
+    binary = {"Content-Type": "application/octet-stream"}  # without it, urllib says that it sends a form
+    put = urllib.request.Request(part["url"], data=sound, headers=binary, method="PUT")
+    with urllib.request.urlopen(put, timeout=30) as answer:
         etag = answer.headers["ETag"].strip('"')
     found["state"] = ask("GET", "/uploads/parts")
     parts = {"parts": [{"number": 1, "etag": etag}]}
