@@ -39,6 +39,9 @@ locals {
     )
   }
 
+  # All objects of a recording lie under these.
+  recording_objects = [for prefix in ["raw", "artifacts", "transcripts"] : "${local.bucket_arn}/${prefix}/*"]
+
   executions_arn = "${replace(local.machine_arns.standard, ":stateMachine:", ":execution:")}:*"
 
   # What it takes to bring a failed execution to its record and to its owner.
@@ -90,7 +93,7 @@ locals {
       {
         sid       = "DeleteRecordings"
         actions   = ["s3:DeleteObjectVersion"]
-        resources = [for prefix in ["raw", "artifacts", "transcripts"] : "${local.bucket_arn}/${prefix}/*"]
+        resources = local.recording_objects
       },
       { sid = "KnowWhatIsThere", actions = ["s3:ListBucket", "s3:ListBucketVersions"], resources = [local.bucket_arn] },
       {
@@ -106,6 +109,9 @@ locals {
       { sid = "ReadRecord", actions = ["dynamodb:GetItem"], resources = [local.table_arn] },
       { sid = "FindOpenRecords", actions = ["dynamodb:Query"], resources = ["${local.table_arn}/index/OpenIndex"] },
       { sid = "AskExecutions", actions = ["states:DescribeExecution"], resources = [local.executions_arn] },
+      { sid = "EraseDeleted", actions = ["s3:DeleteObjectVersion"], resources = local.recording_objects },
+      { sid = "KnowWhatIsThere", actions = ["s3:ListBucketVersions"], resources = [local.bucket_arn] },
+      { sid = "EraseRecords", actions = ["dynamodb:DeleteItem"], resources = [local.table_arn] },
       { sid = "SendAgain", actions = ["sqs:SendMessage"], resources = [aws_sqs_queue.uploads.arn] },
     ])
     prepare = [

@@ -223,8 +223,8 @@ class Intake:
         if self.catalog.replace(recording, None, fields):
             return recording
         record = self.catalog.read(user_id, recording.recording_id)
-        if record is None:
-            raise BusyError(f"{recording.recording_id} was deleted at this moment: send it again")
+        if record is None or record["status"] == Status.DELETED:
+            raise BusyError(f"{recording.recording_id} was deleted just now: send it again in an hour")
         if record["deviceId"] != recording.device_id:
             raise ConflictError(f"{recording.recording_id} is a recording of {record['deviceId']}")
         known = Recording.from_event({**record, "bucket": self.bucket})

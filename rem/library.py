@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rem.core.captions import RENDERERS
 from rem.core.conversations import Conversation, Part, join_parts
 from rem.core.errors import BusyError, InputError
+from rem.core.jobs import Status
 from rem.core.keys import DOCUMENT_FORMATS, transcript_key
 from rem.core.recordings import Recording
 from rem.core.transcript import Transcript
@@ -17,6 +18,8 @@ from rem.ports import Catalog, Json, Page, Store
 
 TRIES = 5  # a record that changes under every one of them is busy
 LONGEST_NAME = 80  # characters
+FINISHED = (Status.COMPLETE, Status.ERROR)  # nothing is at work on these
+IDENTITY = {"userId", "recordingId", "deviceId", "startedAt", "key", "createdAt", "updatedAt", "open"}
 LONGEST_SESSION = 1000  # recordings of one session that are joined
 
 
@@ -49,7 +52,8 @@ class Library:
         Raises:
             InputError: the cursor is none of ours.
         """
-        return self.catalog.find(user_id, device_id=device_id, since=since, limit=limit, cursor=cursor)
+        page = self.catalog.find(user_id, device_id=device_id, since=since, limit=limit, cursor=cursor)
+        return Page(_leave_out_deleted(page.records), page.cursor)
 
     def read(self, user_id: str, recording_id: str) -> Json:
         """The record.
@@ -58,7 +62,7 @@ class Library:
             NotFoundError: there is no such recording.
         """
         record = self.catalog.read(user_id, recording_id)
-        if record is None:
+        if record is None or record["status"] == Status.DELETED:
             raise NotFoundError(f"{user_id} has no recording '{recording_id}'")
         return record
 
@@ -104,24 +108,36 @@ class Library:
         Raises:
             NotFoundError: no recording belongs to this session.
         """
-        records = self.catalog.find(user_id, session_id=session_id, limit=LONGEST_SESSION).records
+        page = self.catalog.find(user_id, session_id=session_id, limit=LONGEST_SESSION)
+        records = _leave_out_deleted(page.records)
         if not records:
             raise NotFoundError(f"no recording of {user_id} belongs to session '{session_id}'")
         return join_parts(session_id, [self._build_part(record) for record in records])
 
     def delete(self, user_id: str, recording_id: str) -> list[str]:
-        """Delete every object and then the record, so that what breaks off can be repeated. What was removed.
+        """Delete every object and the record. What was removed.
 
-        A stage that still runs may write once more: stop the execution first.
+        Stop a running execution first. A stage that is at work may write once more all the same: the record
+        of a recording that was not finished stays as DELETED, empty and unseen, until the sweeper erases it
+        together with what was written.
 
         Raises:
             NotFoundError: there is no such recording.
+            BusyError: somebody else changed the record each time.
         """
-        record = self.read(user_id, recording_id)
+        record = self._mark_deleted(user_id, recording_id)
+        if record["status"] in FINISHED:
+            return self.erase(record)
         keys = self.find_objects(record)
         self.store.delete(keys)
-        self.catalog.delete(user_id, recording_id)
-        return [*keys, f"record {user_id}/{recording_id}"]
+        return [*keys, _name_record(record)]
+
+    def erase(self, record: Json) -> list[str]:
+        """Delete every object and then the record, so that what breaks off can be repeated."""
+        keys = self.find_objects(record)
+        self.store.delete(keys)
+        self.catalog.delete(record["userId"], record["recordingId"])
+        return [*keys, _name_record(record)]
 
     def find_objects(self, record: Json) -> list[str]:
         """Keys of all objects that belong to a recording: upload, artifacts, documents."""
@@ -129,11 +145,21 @@ class Library:
         single = [key for key in (record["key"], *documents) if key in self.store.list_keys(key)]
         return [*single, *self.store.list_keys(f"artifacts/{record['recordingId']}/")]
 
+    def _mark_deleted(self, user_id: str, recording_id: str) -> Json:
+        """Empty the record, so that no stage moves it on; as it was before."""
+        for _ in range(TRIES):
+            record = self.read(user_id, recording_id)
+            emptied = dict.fromkeys(record.keys() - IDENTITY, None)
+            marked = {"status": Status.DELETED.value, "statusRank": Status.DELETED.rank}
+            if self.catalog.replace(_to_recording(record), record, emptied | marked):
+                return record
+        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
+
     def _walk(self, user_id: str) -> Iterator[Json]:
         cursor: str | None = None
         while True:
             page = self.catalog.find(user_id, limit=200, cursor=cursor)
-            yield from page.records
+            yield from _leave_out_deleted(page.records)
             cursor = page.cursor
             if cursor is None:
                 return
@@ -170,6 +196,14 @@ def render(transcript: Transcript, document_format: str) -> bytes:
     if document_format not in RENDERERS:
         raise InputError(f"'{document_format}' is no format: use one of {', '.join(DOCUMENT_FORMATS)}")
     return RENDERERS[document_format](transcript).encode()
+
+
+def _leave_out_deleted(records: Sequence[Json]) -> list[Json]:
+    return [record for record in records if record["status"] != Status.DELETED]
+
+
+def _name_record(record: Json) -> str:
+    return f"record {record['userId']}/{record['recordingId']}"
 
 
 def _document_key(record: Json, extension: str) -> str:

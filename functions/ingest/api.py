@@ -221,11 +221,8 @@ def delete_recording(recording_id: RecordingId) -> Removed:
     """Delete the sound, the transcript and all that was made of it. What still runs is stopped."""
     record = read_own(recording_id)
     stop_work(record)
-    library = services().library
-    removed = library.delete(record["userId"], recording_id)
-    left = library.find_objects(record)  # a stage that was on its last line may have written once more
-    library.store.delete(left)
-    return Removed(recording_id=recording_id, removed=[*removed, *left])
+    removed = services().library.delete(record["userId"], recording_id)
+    return Removed(recording_id=recording_id, removed=removed)
 
 
 @app.get("/devices", responses=describe_guarded(DeviceList))

@@ -17,6 +17,7 @@ from rem.core.jobs import Status
 from rem.core.keys import execution_name
 from rem.core.recordings import Recording
 from rem.core.uploads import build_message
+from rem.library import Library
 from rem.observe import count, observed
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
@@ -59,7 +60,10 @@ class Sweep:
         return dict(counts)
 
     def _look_at(self, record: Json, bucket: str, lost_before: str) -> str:
-        """What was done: settled, running, requeued, lost, awaited, or moved (by somebody else meanwhile)."""
+        """What was done: settled, running, requeued, lost, awaited, erased, or moved (by somebody else)."""
+        if record["status"] == Status.DELETED:
+            Library(self.store, self.catalog).erase(record)
+            return "erased"
         recording = Recording.from_event({**record, "bucket": bucket})
         if not self.store.exists(recording.key):
             return self._wait_for_upload(recording, record, lost_before)

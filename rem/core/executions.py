@@ -94,7 +94,8 @@ def apply_change(
     """
     known = record or {}
     status = _choose_status(known, change)
-    if known.get("status") == Status.COMPLETE or not _is_news(known, change, status):
+    is_final = known.get("status") in (Status.COMPLETE, Status.DELETED)
+    if is_final or not _is_news(known, change, status):
         return None
     fields: dict[str, Any] = {
         "executionArn": change.execution_arn,

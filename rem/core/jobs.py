@@ -22,11 +22,16 @@ class Status(StrEnum):
     TRANSCRIBED = "TRANSCRIBED"
     COMPLETE = "COMPLETE"
     ERROR = "ERROR"
+    DELETED = "DELETED"
 
     @property
     def rank(self) -> int:
-        """ERROR ranks with TRANSCRIBING: a redrive may still finish, a finished recording never fails."""
-        return {"UPLOADED": 0, "TRANSCRIBING": 1, "ERROR": 1, "TRANSCRIBED": 2, "COMPLETE": 3}[self.value]
+        """ERROR ranks with TRANSCRIBING: a redrive may still finish, a finished recording never fails.
+
+        DELETED is the last: no stage that was still at work brings a recording back.
+        """
+        ranks = {"UPLOADED": 0, "TRANSCRIBING": 1, "ERROR": 1, "TRANSCRIBED": 2, "COMPLETE": 3, "DELETED": 4}
+        return ranks[self.value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -536,7 +536,9 @@ def test_a_deleted_recording_is_gone_and_its_execution_stopped(served):
     removed = served.call("DELETE", "/recordings/walk").json["removed"]
     assert removed == [key, "record me/walk"]
     assert served.executions.executions[arn]["status"] == "ABORTED"
-    assert (served.store.objects, served.catalog.records) == ({}, {})
+    assert served.store.objects == {}
+    assert served.call("GET", "/recordings").json["recordings"] == []
+    assert served.ingest(recordingId="walk").status == 503
     assert served.call("DELETE", "/recordings/walk").status == 404
 
 
@@ -574,7 +576,7 @@ def api_page(served):
     from rem.ports import Page
 
     def record(session, seq):
-        names = {"sessionId": session, "seq": seq, "recordingId": f"r-{seq}"}
+        names = {"sessionId": session, "seq": seq, "recordingId": f"r-{seq}", "status": "COMPLETE"}
         return {**names, "startedAt": f"2026-11-24T09:0{seq}:00+00:00"}
 
     return Page([record("new", 9), record("old", 8)], "more")
@@ -658,3 +660,36 @@ def test_no_field_breaks_the_api_or_leaves_its_folder(values, tail):
     assert answer.status in (200, 400, 409, 503), answer.text
     for key in SHARED.store.objects:
         assert Recording.from_raw_key("bucket", key).user_id == "me"
+
+
+leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=10))
+
+
+def objects(values):
+    names = "deviceId startedAt recordingId sha256 sizeBytes format parts number etag names".split()
+    return st.dictionaries(st.sampled_from(names) | st.text(max_size=5), values, max_size=5)
+
+
+documents = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | objects(inner), max_leaves=8)
+
+
+@given(documents, st.sampled_from(["/uploads", "/uploads/walk/complete", "/recordings/walk/speakers"]))
+@settings(max_examples=300)
+def test_no_json_breaks_the_api(document, path):
+    method = "PATCH" if path.endswith("speakers") else "POST"
+    assert SHARED.call(method, path, json_body=document).status in (200, 400, 404, 409, 413, 415)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["limit", "since", "deviceId", "format"]), st.text(max_size=30)),
+    st.sampled_from(["/recordings", "/recordings/walk/transcript", "/devices", "/sessions/s/transcript"]),
+)
+@settings(max_examples=200)
+def test_no_query_breaks_the_api(query, path):
+    assert SHARED.call("GET", path, query=query).status in (200, 400, 404)
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_no_path_breaks_the_api(name):
+    for path in (f"/recordings/{name}", f"/devices/{name}/ledger", f"/uploads/{name}"):
+        assert SHARED.call("GET", path).status in (200, 400, 404)

@@ -11,6 +11,7 @@ from rem.core.jobs import Status
 from rem.core.keys import execution_name
 from rem.core.recordings import Recording
 from rem.core.uploads import parse_message
+from rem.library import Library
 from rem.stage import Budget
 from tests.fakes import FakeCatalog, FakeExecutions, FakeStore
 
@@ -161,3 +162,13 @@ def test_sweep_looks_at_no_more_than_its_share(world):
         world.catalog.advance(recording, Status.UPLOADED, {})
     assert sum(world.sweep().values()) == 10
     assert world.looks == 10
+
+
+def test_what_was_written_while_its_recording_was_deleted_is_erased():
+    world = World()
+    library = Library(world.store, world.catalog)
+    library.delete("me", "walk 17")
+    world.store.write_json("artifacts/walk 17/transcribe/late.json", {})
+    assert world.sweep(after_s=900) == {}
+    assert world.sweep() == {"erased": 1}
+    assert (world.store.objects, world.catalog.records) == ({}, {})

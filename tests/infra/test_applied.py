@@ -144,7 +144,7 @@ def failure(stack, express):
 
 @pytest.fixture(scope="module")
 def sweeps(stack, failure):
-    """What the sweeper did: with an Express run that failed and a lost upload, and once more after that."""
+    """What the sweeper did: with an Express run that failed, a lost upload and a deletion; and once more."""
     put_text(stack, "postcard", STARTED | {"ended-at": "2026-11-24T09:30:05+00:00"})
     wait_for_end(stack, "express", "postcard")
     past, lost = {"S": "2026-11-01T00:00:00+00:00"}, "raw/me/badge-1/2026/11/01/lost.wav"
@@ -152,6 +152,7 @@ def sweeps(stack, failure):
     item = {name: {"S": value} for name, value in (text | {"open": "yes"}).items()}
     item |= {"updatedAt": past, "createdAt": past, "startedAt": past, "statusRank": {"N": "0"}}
     stack.aws.client("dynamodb").put_item(TableName=stack.table, Item=item)
+    delete_halfway(stack, item)
     time.sleep(1)
     first = invoke(stack, "sweep", {})
     wait_for_end(stack, "standard", "postcard")
@@ -220,6 +221,16 @@ def late(stack, answers):
     time.sleep(1)
     assert invoke(stack, "sweep", {})["requeued"] == 1
     return on_express, wait_for_end(stack, "standard", "late")
+
+
+def delete_halfway(stack, item):
+    """A recording that was deleted while stages were at work, each of which wrote once more."""
+    names = {"recordingId": "gone", "status": "DELETED", "key": "raw/me/badge-1/2026/11/01/gone.wav"}
+    deleted = item | {name: {"S": value} for name, value in names.items()}
+    stack.aws.client("dynamodb").put_item(TableName=stack.table, Item=deleted)
+    s3 = stack.aws.client("s3")
+    for key in (names["key"], "artifacts/gone/prepare/1.json", "transcripts/me/badge-1/gone.json"):
+        s3.put_object(Bucket=stack.bucket, Key=key, Body=b"{}")
 
 
 def wait_for_start(stack, recording_id):
@@ -299,6 +310,12 @@ def test_a_failure_becomes_a_sentence_in_the_record(stack, failure):
     error = read_record(stack, "letter")["error"]["M"]
     assert (error["error"]["S"], error["stage"]["S"]) == ("InputError", "prepare")
     assert "not a sound or video file" in error["message"]["S"]
+
+
+def test_what_was_written_after_a_deletion_is_erased(stack, sweeps):
+    assert sweeps[0]["erased"] == 1
+    found = stack.aws.client("s3").list_object_versions(Bucket=stack.bucket)["Versions"]
+    assert not [version["Key"] for version in found if "gone" in version["Key"]]
 
 
 def test_what_express_did_not_finish_runs_on_standard(stack, sweeps):

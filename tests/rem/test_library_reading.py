@@ -113,6 +113,30 @@ def test_a_deleted_recording_leaves_nothing(library, store, catalog):
         library.delete("me", "walk")
 
 
+def test_what_a_stage_writes_after_the_deletion_is_erased_by_the_next_look(store, catalog):
+    recording = add(store, catalog, status=Status.TRANSCRIBING, statusRank=1)
+    library = Library(store, catalog)
+    assert len(library.delete("me", "walk")) == 8
+    store.write_json("artifacts/walk/transcribe/late.json", {})
+    assert not catalog.advance(recording, Status.COMPLETE, {"title": "back"})
+    left = catalog.read("me", "walk")
+    assert (left["status"], "title" in left, "transcriptKey" in left) == ("DELETED", False, False)
+    assert library.erase(left) == ["artifacts/walk/transcribe/late.json", "record me/walk"]
+    assert (store.objects, catalog.records) == ({}, {})
+
+
+def test_a_recording_that_is_being_deleted_is_seen_nowhere(store, catalog):
+    add(store, catalog, status=Status.TRANSCRIBING, sessionId="talk")
+    library = Library(store, catalog)
+    library.delete("me", "walk")
+    assert library.page("me").records == library.list_recordings("me") == []
+    for attempt in (library.read, library.transcript, library.delete):
+        with pytest.raises(NotFoundError):
+            attempt("me", "walk")
+    with pytest.raises(NotFoundError):
+        library.conversation("me", "talk")
+
+
 def test_deleting_touches_no_recording_whose_name_begins_alike(library, store, catalog):
     neighbours = ("walk.wav", "walk.json", "walk-2")
     for neighbour in neighbours:

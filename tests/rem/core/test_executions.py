@@ -119,3 +119,8 @@ def test_execution_on_something_else_is_refused(text):
 def test_orders_of_an_execution_grow():
     orders = [change.order for change in (RUNNING, FAILED, AGAIN, FAILED_AGAIN)]
     assert all(a < b for a, b in itertools.pairwise(orders))
+
+
+@pytest.mark.parametrize("change", [RUNNING, FAILED, AGAIN, DONE])
+def test_no_news_brings_a_deleted_recording_back(change):
+    assert apply_change({"status": "DELETED", "statusRank": 4}, change, ERROR) is None
