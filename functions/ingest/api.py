@@ -66,17 +66,12 @@ app = APIGatewayRestResolver(enable_validation=True)
 app._request_validation_middleware = FormValidation()  # type: ignore[no-untyped-call]
 
 
-class UnauthorizedError(Exception):
-    """No key, a wrong one, or one that was revoked."""
-
-
 class ForbiddenError(Exception):
     """The key is good, but not for this."""
 
 
 STATUSES: dict[type[Exception], int] = {
     InputError: 400,
-    UnauthorizedError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
@@ -304,7 +299,7 @@ def show(record: Json) -> RecordingView:
 
 
 def show_device(records: list[Json]) -> DeviceView:
-    """Args: records, the newest first."""
+    """A device by its recordings, the newest first: what it said last counts."""
     said = {}
     for name in ("battery", "lost", "clock", "fw"):
         said[name] = next((record[name] for record in records if name in record), None)
