@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import cost, dlq, executions, keys, library, recipes, stages, tune, up
+from rem.commands import cost, dlq, executions, keys, library, recipes, stages, tune, up, upload
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -141,6 +141,7 @@ app.command()(executions.doctor)
 app.command("list")(library.list_)
 app.command()(library.rename)
 app.command()(library.delete)
+app.command()(upload.upload)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.app, name="keys")
 

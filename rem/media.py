@@ -1,7 +1,9 @@
-"""Which files of a folder are recordings: by suffix. What is really inside is Prepare's business."""
+"""Recordings as files. Which of a folder are is told by suffix; what is inside is Prepare's business."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 
 MEDIA_SUFFIXES = frozenset(
@@ -17,3 +19,14 @@ def is_media(path: Path) -> bool:
 def find_media(folder: Path) -> list[Path]:
     """The sound and video files below a folder, sorted; hidden ones left out."""
     return sorted(path for path in folder.rglob("*") if is_media(path) and path.is_file())
+
+
+def hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def build_recording_id(path: Path, digest: str) -> str:
+    """A readable, valid id that tells files of one name apart."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:60]
+    return f"{stem or 'recording'}-{digest[:8]}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from rem.core.sniff import HEAD_BYTES, sniff_audio
 from rem.intake import SMALL_BYTES, Announcement, Intake, NotAudioError
-from rem.localaws.session import build_recording_id, hash_file
+from rem.media import build_recording_id, hash_file
 
 DEVICE = "watch"
 

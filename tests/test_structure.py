@@ -25,7 +25,9 @@ LAYERS = {  # package -> what of ours it may import
         *("rem.recipes", "rem.prices", "rem.documents", "rem.library", "rem.keys", "rem.intake"),
         "rem.observe",
     },
-    "rem/localaws": {"rem.core", "rem.stages", "rem.progress", "rem.localaws"},
+    "rem/media.py": set(),
+    "rem/uploader.py": {"rem.core", "rem.intake", "rem.media"},
+    "rem/localaws": {"rem.core", "rem.stages", "rem.progress", "rem.media", "rem.localaws"},
 }
 VENDORS = {  # heavy import -> the only places that may have it
     "boto3": {"rem/aws.py", "rem/localaws/", "rem/commands/target.py"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -18,6 +17,7 @@ from rem.core.keys import DOCUMENT_FORMATS, execution_name, transcript_key
 from rem.core.recordings import Recording, raw_key
 from rem.localaws import LocalAws
 from rem.localaws.stack import Stack, build_functions, create_stack, default_log_dir
+from rem.media import build_recording_id, hash_file
 from rem.progress import StateProgress, read_states
 from rem.stages import load_stages
 
@@ -141,17 +141,6 @@ class Session:
         for extension in DOCUMENT_FORMATS:
             key = transcript_key(recording.user_id, recording.device_id, recording.recording_id, extension)
             yield extension, self._s3.get_object(Bucket=self.stack.bucket, Key=key)["Body"].read()
-
-
-def hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def build_recording_id(path: Path, digest: str) -> str:
-    """A readable, valid id that tells files of one name apart."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:60]
-    return f"{stem or 'recording'}-{digest[:8]}"
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 import pytest
 
 from rem.core.errors import SetupError
-from rem.localaws.session import Outcome, build_recording_id
+from rem.localaws.session import Outcome
+from rem.media import build_recording_id
 from rem.models import resolve_diarization, resolve_whisper
 from rem.run import find_recordings, write_documents
 
