@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.diarize.model import load_model
-from functions.diarize.slices import Slice, join_slices
+from functions.diarize.slices import Floats, Slice, join_slices
 from rem.aws import S3Store
-from rem.config import ClusterSettings, is_provisioned
+from rem.config import ClusterSettings, is_provisioned, memory_mb
+from rem.core.errors import SetupError
 from rem.core.jobs import ClusterJob
 from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.speakers import label_by_appearance
@@ -17,7 +18,9 @@ from rem.observe import observed, step
 from rem.ports import Diarizer, Json, Store
 from rem.stage import Context, build_once
 
-VERSION = 1
+VERSION = 2
+LEAST_SHARE = 0.2  # of a window; pyannote's filter_embeddings
+BASE_MB, BYTES_PER_PAIR = 500, 10  # measured in benchmarks/clustering.py
 
 
 def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, settings: ClusterSettings) -> Json:
@@ -33,7 +36,9 @@ def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, settings: Cl
 
 def _cluster(job: ClusterJob, store: Store, model: Diarizer, speakers: int | None) -> Json:
     slices = [Slice.from_bytes(store.read_bytes(key)) for key in job.slice_keys]
-    clusters = model.cluster(*join_slices(slices), speakers)
+    segmentations, embeddings = join_slices(slices)
+    check_memory(count_points(segmentations))
+    clusters = model.cluster(segmentations, embeddings, speakers)
     ordered = sorted(clusters.turns, key=lambda turn: turn.start_s)
     labels = label_by_appearance(ordered)
     turns = [Turn(turn.start_s, turn.end_s, labels[turn.speaker]) for turn in ordered]
@@ -50,6 +55,24 @@ def _cluster(job: ClusterJob, store: Store, model: Diarizer, speakers: int | Non
         ],
         "receipts": [receipt.to_json() for piece in slices for receipt in piece.receipts],
     }
+
+
+def count_points(segmentations: Floats) -> int:
+    """What pyannote compares with each other: slots that speak alone for a fifth of their window."""
+    alone = segmentations * (segmentations.sum(axis=2, keepdims=True) == 1)
+    return int((alone.sum(axis=1) >= LEAST_SHARE * segmentations.shape[1]).sum())
+
+
+def check_memory(points: int) -> None:
+    """Refuse what would end this process: the distances between all points are in memory at once.
+
+    Raises:
+        SetupError: the recording is too long for the memory; says how much it needs.
+    """
+    needed_mb = BASE_MB + points**2 * BYTES_PER_PAIR // 10**6
+    if needed_mb > memory_mb():
+        message = f"{points:,} voiced windows need about {needed_mb:,} MB and there are {memory_mb():,}"
+        raise SetupError(f"{message}: raise `memory_mb` of cluster, or widen `segmentation_step`")
 
 
 def _speech_s(turns: Sequence[Turn], label: str) -> float:

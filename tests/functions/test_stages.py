@@ -321,6 +321,19 @@ class TestDiarize:
         }
         assert model.speakers is None
 
+    def test_too_many_windows_for_the_memory_are_refused_with_the_settings(self, monkeypatch):
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3008")
+        cluster.check_memory(15_000)
+        with pytest.raises(SetupError, match=r"4,500 MB and there are 3,008: raise `memory_mb` of cluster"):
+            cluster.check_memory(20_000)
+
+    def test_only_slots_that_speak_alone_for_long_are_compared(self):
+        segmentations = np.zeros((3, 10, 2), np.float32)
+        segmentations[0, :5, 0] = 1
+        segmentations[1, :, :] = 1
+        segmentations[2, :1, 1] = 1
+        assert cluster.count_points(segmentations) == 1
+
     def test_known_number_of_speakers_is_asked_for(self, demo, monkeypatch):
         store, _, output = demo
         monkeypatch.setenv("REM_SPEAKERS", "2")
