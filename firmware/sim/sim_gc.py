@@ -1,0 +1,5 @@
+"""gc that does nothing: this build's collector frees what functions still hold."""
+
+
+def collect():
+    pass

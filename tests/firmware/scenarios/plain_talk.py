@@ -1,0 +1,7 @@
+"""One talk is heard and sent."""
+
+import whole
+
+
+def run(root):
+    whole.run(root)
