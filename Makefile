@@ -12,7 +12,7 @@ ARCH := arm64
 DEPLOY = $(BIN)/python -m infra.deploy $@ --env $(ENV) --region "$(REGION)" --arch $(ARCH) --profile "$(PROFILE)"
 
 .PHONY: infra-test plan deploy destroy test-aws lock
-.PHONY: demo test check bench models clean help
+.PHONY: demo test check bench models firmware clean help
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -60,6 +60,9 @@ models: .venv/installed ## Train the demo models anew (espeak-ng and flite neede
 	$(BIN)/python -m models.training.diarization.embedding
 	$(BIN)/python -m models.training.diarization.plda
 	$(BIN)/python -m models.training.diarization.pack
+
+firmware: .venv/installed ## Compile the ESP32 firmware for both processors; prints the sizes
+	$(BIN)/python -m firmware.build
 
 infra-test: .venv/installed ## Terraform against the local AWS, and what images would do, without Docker
 	$(BIN)/pytest -q -m infra
