@@ -1,8 +1,8 @@
 """What a recording costs and how long it takes, from measured processor seconds: `python -m benchmarks.cost`.
 
 Reads what benchmarks.transcription and benchmarks.diarization measured (their results lie in
-build/benchmarks/results); measures nothing itself. DERATES say how much slower a Lambda vCPU is taken to be than
-one thread of the machine that measured: that was not measured, so every figure is given for several.
+build/benchmarks/results); measures nothing itself. DERATES say how much slower a Lambda vCPU is taken to be
+than one thread of the machine that measured: that was not measured, so every figure is given for several.
 """
 
 from __future__ import annotations
