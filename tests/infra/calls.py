@@ -63,7 +63,7 @@ class Recorder:
         action = response._get_action()
         if action:
             service = SERVICES.get(response.service_name, response.service_name)
-            parameters = {name: response._get_param(name) for name in (*RESOURCES, "SecretId")}
+            parameters = {name: response._get_param(name) for name in (*RESOURCES, "SecretId", "IndexName")}
             resource = find_resource({k: v for k, v in parameters.items() if v})
             self.calls.add(Call(find_caller(response.headers, {}), f"{service}:{action}", resource))
 
@@ -109,5 +109,7 @@ def find_resource(parameters: Mapping[str, str]) -> str:
         return str(secretsmanager_backends[ACCOUNT][REGION].secrets[secret].arn)
     for name, prefix in RESOURCES.items():
         if value := parameters.get(name):
-            return value if value.startswith("arn:") else prefix + value.rsplit("/", 1)[-1]
+            resource = value if value.startswith("arn:") else prefix + value.rsplit("/", 1)[-1]
+            index = parameters.get("IndexName")
+            return f"{resource}/index/{index}" if index else resource
     return "*"
