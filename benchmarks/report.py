@@ -1,0 +1,161 @@
+"""Writes docs/performance.md and its plots from what the benchmarks measured: `python -m benchmarks.report`.
+
+Text that explains stands in performance.template.md beside this file; {{name}} is replaced by a table.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cost import DERATES, SPEECH, build_table, simulate
+from benchmarks.transcription import RESULTS
+from rem.stages import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+TEMPLATE = Path(__file__).with_name("performance.template.md")
+PLOTS = ROOT / "docs" / "plots"
+
+
+def load(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def to_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def table_transcription() -> str:
+    rows = [
+        (r["model"], f"{r['speech']:.0%}", r["way"], f"{r['cpu_per_s']:.4f}", f"{r['ratio']:.2f}")
+        for r in load("transcription")["speed"]
+    ]
+    return to_table(("model", "speech", "way", "CPU s per s of sound", "of plain"), rows)
+
+
+def table_words() -> str:
+    rows = [(r["way"], f"{r['wer']:.2%}") for r in load("transcription")["words"]]
+    return to_table(("way", "WER"), rows)
+
+
+def table_diarization() -> str:
+    rows = [
+        (f"{r['speech']:.0%}", r["way"], f"{r['cpu_per_s']:.4f}", f"{r['ratio']:.3f}")
+        for r in load("diarization")["speed"]
+    ]
+    return to_table(("speech", "way", "CPU s per s of sound", "of stock"), rows)
+
+
+def table_steps() -> str:
+    rows = [
+        (r["step"], f"{r['der']:.1%}", f"{r['speaker_accuracy']:.1%}", f"{r['speakers']} of {r['expected']}")
+        for r in load("diarization")["steps"]
+    ]
+    return to_table(("step", "DER", "right speaker per word", "speakers found"), rows)
+
+
+def table_clustering() -> str:
+    rows = [
+        (f"{r['hours']:g}", f"{r['points']:,}", r["peak_mb"], f"{r['cpu_s']:.1f}") for r in load("clustering")
+    ]
+    return to_table(("hours", "points", "peak MB", "CPU s"), rows)
+
+
+def table_cold() -> str:
+    rows = [
+        (r["stage"], f"{r['import_s']:.2f}", f"{r['load_s']:.2f}", r["mb"], ", ".join(r["heavy"]))
+        for r in load("cold")
+    ]
+    return to_table(("function", "import, CPU s", "load, CPU s", "MB", "heavy imports"), rows)
+
+
+def table_cost() -> str:
+    sizes = list(dict.fromkeys(r["model"] for r in load("transcription")["speed"]))
+    cells = {(r["model"], r["speech"], r["architecture"], r["derate"]): r for r in build_table(sizes)}
+    rows = []
+    for (size, share, architecture), _ in _group(cells):
+        prices = [cells[size, share, architecture, derate] for derate in DERATES]
+        costs = [f"{row['aws'] * 1000:.2f} / {row['all'] * 1000:.2f}" for row in prices]
+        rows.append((size, f"{share:.0%}", architecture, *costs))
+    header = ("model", "speech", "architecture", *(f"derate {derate:g}" for derate in DERATES))
+    return to_table(header, rows)
+
+
+def _group(cells: dict[Any, Any]) -> list[tuple[Any, None]]:
+    return [(key, None) for key in dict.fromkeys(key[:3] for key in cells)]
+
+
+def table_makespan() -> str:
+    rows = [
+        (
+            workers,
+            *(
+                f"{simulate(60, 'base', 0.85, derate, workers, cold=cold):.0f}"
+                for cold in (False, True)
+                for derate in DERATES
+            ),
+        )
+        for workers in (1, 2, 4, 8, 12)
+    ]
+    kinds = [f"{kind}, derate {derate:g}" for kind in ("warm", "cold") for derate in DERATES]
+    return to_table(("workers", *kinds), rows)
+
+
+def draw_plots() -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5))
+    dense = [r for r in load("diarization")["speed"] if r["speech"] == 1]
+    left.bar([r["way"].replace("ours, ", "") for r in dense], [r["ratio"] for r in dense])
+    left.set(title="diarization, CPU time of stock", ylabel="ratio")
+    spoken = [r for r in load("transcription")["speed"] if r["speech"] == 1 and r["model"] == "base"]
+    right.barh([r["way"] for r in spoken], [r["ratio"] for r in spoken])
+    right.set(title="transcription (base), CPU time of plain", xlabel="ratio")
+    figure.tight_layout()
+    figure.savefig(PLOTS / "speed.png", dpi=110)
+    pyplot.close(figure)
+    figure, axis = pyplot.subplots(figsize=(6, 3.5))
+    for derate in DERATES:
+        rows = [r for r in build_table(["base"]) if r["architecture"] == "arm64" and r["derate"] == derate]
+        axis.plot(SPEECH, [r["aws"] * 1000 for r in rows], "o-", label=f"derate {derate:g}")
+    axis.set(
+        title="five minutes, base, arm64, AWS only",
+        xlabel="share of speech",
+        ylabel="US$ / 1,000",
+        ylim=(0, None),
+    )
+    axis.legend()
+    figure.tight_layout()
+    figure.savefig(PLOTS / "cost.png", dpi=110)
+    pyplot.close(figure)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "transcription": table_transcription,
+    "words": table_words,
+    "diarization": table_diarization,
+    "steps": table_steps,
+    "clustering": table_clustering,
+    "cold": table_cold,
+    "cost": table_cost,
+    "makespan": table_makespan,
+}
+
+
+def main() -> None:
+    text = re.sub(r"\{\{(\w+)\}\}", lambda found: TABLES[found[1]](), TEMPLATE.read_text())
+    PAGE.write_text(text)
+    draw_plots()
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
