@@ -232,7 +232,7 @@ def late(stack, answers):
 def delete_halfway(stack, item):
     """A recording that was deleted while stages were at work, each of which wrote once more."""
     names = {"recordingId": "gone", "status": "DELETED", "key": "raw/me/badge-1/2026/11/01/gone.wav"}
-    deleted = item | {name: {"S": value} for name, value in names.items()}
+    deleted = item | {name: {"S": value} for name, value in names.items()} | {"statusRank": {"N": "4"}}
     stack.aws.client("dynamodb").put_item(TableName=stack.table, Item=deleted)
     s3 = stack.aws.client("s3")
     for key in (names["key"], "artifacts/gone/prepare/1.json", "transcripts/me/badge-1/gone.json"):
