@@ -52,11 +52,13 @@ class RunOptions:
         stages, notes = load_stages(), self._enrich_settings()
         whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
         diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
+        own_step = {"segmentation_step": ""} if diarization == DEMO else {}  # what it was trained for
         return {
             "whisper_model": resolve_whisper(whisper),
             "diarization_model": resolve_diarization(diarization),
             "language": self.language,
             "speakers": self.speakers or "",
+            **own_step,
             **notes,
         }
 

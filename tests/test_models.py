@@ -36,7 +36,7 @@ def pipeline():
         for stage in load_stages().values():
             for name, value in {**stage.environment(), "REM_BUCKET": "", "REM_TABLE": ""}.items():
                 patch.setenv(name, value)
-        yield Pipeline(DEMO_DIR / "whisper", DEMO_DIR / "diarization", language="en")
+        yield Pipeline(DEMO_DIR / "whisper", DEMO_DIR / "diarization", language="en", segmentation_step="")
 
 
 @pytest.fixture(scope="module")
