@@ -22,8 +22,8 @@ from rem.stages import load_stages
 DERATES = (1.0, 2.0, 3.0)
 CLIP_S = 300.0
 SPEECH = (1.0, 0.5, 0.25)
-# Lambda seconds at their memory for five minutes, dense; measured with `rem run` on this machine.
-SMALL_STAGES = {"prepare": 1.5, "cluster": 0.5, "assemble": 0.2, "enrich": 2.0, "publish": 0.3}
+# Seconds for five minutes, from the receipts of a generated hour; a language model takes longer.
+SMALL_STAGES = {"prepare": 1.3, "cluster": 0.45, "assemble": 0.2, "enrich": 2.0, "publish": 0.2}
 NOTE_TOKENS = (1_400, 250)  # asked and answered for five dense minutes, docs/adr on enrichment
 NOTE_MODEL = "gpt-6-luna"
 COLD_S, HOP_S = 8.0, 0.4  # a cold start with its models; queue, transition and invoke between two states
