@@ -175,7 +175,7 @@ class Device:
         if self.uploader:
             self.uploader.battery_pct = self.battery_pct
         if self.capture.gap_ms != self._gap_ms:
-            self.store.count_lost(self.capture.gap_ms - self._gap_ms)
+            self.store.count_lost(self.capture.gap_ms - self._gap_ms, chunks=0)
             self._gap_ms = self.capture.gap_ms
         self._mark_healthy()
         self._rest(now_ms)

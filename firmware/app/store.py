@@ -144,9 +144,13 @@ class Store:
             pass
         self._settle(path)
 
-    def count_lost(self, ms):
-        """Remember that a chunk could not be kept; the server is told with every upload."""
-        self.lost = {"chunks": self.lost["chunks"] + 1, "ms": self.lost["ms"] + ms}
+    def count_lost(self, ms, chunks=1):
+        """Remember that sound could not be kept; the server is told with every upload.
+
+        Args:
+            chunks: How many numbers of the sequence it took; the server's ledger counts on them.
+        """
+        self.lost = {"chunks": self.lost["chunks"] + chunks, "ms": self.lost["ms"] + ms}
         try:
             self._disk.replace(LOST, json.dumps(self.lost).encode())
         except OSError:  # not even the reserve is left: the count holds until the next boot

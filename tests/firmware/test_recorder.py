@@ -227,3 +227,10 @@ def test_at_most_one_sector_is_open():
     bench = Bench(Flash())
     bench.hear(talk(2, after_s=0))
     assert bench.recorder._waiting < WRITE_BLOCKS
+
+
+def test_a_gap_in_the_sound_takes_no_number_of_the_sequence():
+    """The server's ledger reads a rising count of chunks as numbers that will never come."""
+    bench = Bench(Flash())
+    bench.store.count_lost(800, chunks=0)
+    assert bench.store.lost == {"chunks": 0, "ms": 800}
