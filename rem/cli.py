@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rem.commands import cost, dlq, executions, keys, library, recipes, stages, tune, up, upload
+from rem.commands import cost, device, dlq, executions, keys, library, recipes, stages, tune, up, upload
 
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
@@ -142,6 +142,8 @@ app.command("list")(library.list_)
 app.command()(library.rename)
 app.command()(library.delete)
 app.command()(upload.upload)
+app.command()(device.devices)
+app.add_typer(device.app, name="device")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.app, name="keys")
 

@@ -44,7 +44,7 @@ from rem.core.errors import BusyError, InputError
 from rem.core.executions import RUNNING
 from rem.core.keyring import Key, Scope
 from rem.core.keys import execution_name
-from rem.core.ledger import Arrival, build_ledger
+from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
 from rem.core.tickets import Ticket, write_ticket
 from rem.documents import CONTENT_TYPES
 from rem.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
@@ -59,7 +59,6 @@ OPEN_PATHS = ("/health",)  # answered without a key
 PART_URL_S = 3600  # how long a part may be sent; after that GET /uploads/{recordingId} gives a new URL
 RETRY_S = 5
 DEVICES_OF = 1000  # newest recordings among which devices are looked for
-MOST_COUNTED = 2000  # newest recordings of a device that its ledger looks at: a week of 5-minute chunks
 MOST_ANSWERED_BYTES = 4 * 2**20  # Lambda answers 6 MB, and a text inside JSON grows
 
 app = APIGatewayRestResolver(enable_validation=True)
@@ -236,10 +235,8 @@ def read_ledger(device_id: DeviceId) -> LedgerView:
     """What a counting device sent, session by session; what is missing; what it should send again."""
     key = allow(Scope.INGEST, device_id)
     page = services().library.page(key.user_id, device_id=device_id, limit=MOST_COUNTED)
-    arrivals = [arrival for record in page.records if (arrival := Arrival.from_record(record))]
-    if page.cursor is not None and arrivals:  # the oldest session reaches further back than was looked
-        arrivals = [arrival for arrival in arrivals if arrival.session_id != arrivals[-1].session_id]
-    return LedgerView.model_validate({"deviceId": device_id, **build_ledger(arrivals).to_json()})
+    ledger = read_records(page.records, is_all=page.cursor is None)
+    return LedgerView.model_validate({"deviceId": device_id, **ledger.to_json()})
 
 
 @app.get("/sessions/<sessionId>/transcript", responses=describe_guarded(None, 404, 413))
@@ -300,14 +297,11 @@ def show(record: Json) -> RecordingView:
 
 def show_device(records: list[Json]) -> DeviceView:
     """A device by its recordings, the newest first: what it said last counts."""
-    said = {}
-    for name in ("battery", "lost", "clock", "fw"):
-        said[name] = next((record[name] for record in records if name in record), None)
     return DeviceView(
         device_id=records[0]["deviceId"],
         recordings=len(records),
         last_started_at=records[0]["startedAt"],
-        **said,
+        **find_last_said(records),
     )
 
 

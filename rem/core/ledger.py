@@ -11,6 +11,7 @@ from typing import Any
 
 Json = dict[str, Any]
 Range = tuple[int, int]  # inclusive
+MOST_COUNTED = 2000  # newest recordings of a device that its ledger looks at: a week of 5-minute chunks
 MOST_RESENT = 1000  # recordings that one answer asks for; the next answer asks for the next ones
 NUMBER_AT_END = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,18})")
 
@@ -81,9 +82,31 @@ class Ledger:
     lost: int | None
     resend: Sequence[str]
 
+    def count_missing(self) -> int:
+        return sum(end - start + 1 for session in self.sessions for start, end in session.missing)
+
     def to_json(self) -> Json:
         sessions = [session.to_json() for session in self.sessions]
         return {"sessions": sessions, "lost": self.lost, "resend": list(self.resend)}
+
+
+def read_records(records: Sequence[Mapping[str, Any]], *, is_all: bool) -> Ledger:
+    """The ledger of one device.
+
+    Args:
+        records: The newest first.
+        is_all: False: there are older ones, and the oldest session here may have begun among them.
+    """
+    arrivals = [arrival for record in records if (arrival := Arrival.from_record(record))]
+    if not is_all and arrivals:
+        arrivals = [arrival for arrival in arrivals if arrival.session_id != arrivals[-1].session_id]
+    return build_ledger(arrivals)
+
+
+def find_last_said(records: Sequence[Mapping[str, Any]]) -> Json:
+    """What a device told of itself last, each thing by itself. Args: records, the newest first."""
+    names = ("battery", "lost", "clock", "fw")
+    return {name: next((record[name] for record in records if name in record), None) for name in names}
 
 
 def build_ledger(arrivals: Iterable[Arrival]) -> Ledger:

@@ -189,19 +189,19 @@ def test_a_wrong_certificate_gets_nothing_and_the_right_one_everything(device, t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("python", PYTHONS)
-def test_a_thousand_waiting_chunks_all_arrive(python, device, ingest):
+@pytest.mark.parametrize(("python", "count"), [("micropython", 200), ("cpython", 1000)])
+def test_hundreds_of_waiting_chunks_all_arrive(python, count, device, ingest):
     from app import wav
 
     (device.root / "rec").mkdir()
-    for number in range(1000):
+    for number in range(count):
         name = (
             f"{1 + number // 400:08x}-{number % 400:05d}-{number % 400:05d}-{1_779_000_000_000 + number}u.wav"
         )
         (device.root / "rec" / name).write_bytes(wav.make_header(None) + bytes([number % 256]) * 512)
     (device.root / "nvs.json").write_text('{"boot": 6}')
     said = device.run(python, "plain_talk", ingest.url, silence(0.1))
-    assert (end(said)["sent"], len(ingest.audio), device.files(".wav")) == (1000, 1000, [])
+    assert (end(said)["sent"], len(ingest.audio), device.files(".wav")) == (count, count, [])
 
 
 def fill_in(host, fields, answers):
