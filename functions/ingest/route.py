@@ -33,6 +33,8 @@ def read_length_s(body: Mapping[str, Any], recording: Recording, store: Store) -
     """From start to end as the uploader told them, in the job message or with the object; else None."""
     told: Mapping[str, Any] = body
     if "Records" in body:
+        if not store.exists(recording.key):  # deleted meanwhile
+            return None
         metadata = store.read_head(recording.key).metadata
         told = {"startedAt": metadata.get(STARTED_AT), "endedAt": metadata.get(ENDED_AT)}
     try:

@@ -69,6 +69,12 @@ def test_only_clips_that_are_known_to_be_short_run_on_express(express_max_s, met
     assert route.choose_machine(body | changes, recording, store=store, settings=settings) == machine
 
 
+def test_a_clip_that_was_deleted_meanwhile_is_not_short():
+    body = load("s3-object-created.json")
+    [(recording, _)] = start.parse_message(body)
+    assert route.read_length_s(body, recording, FakeStore()) is None
+
+
 def test_a_job_message_tells_its_length_itself():
     body = load("job-message.json")
     [(recording, _)] = start.parse_message(body)
