@@ -2,6 +2,7 @@
 
 import struct
 from array import array
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,14 @@ def test_16_bit_capture_gives_the_samples_of_32_bit_capture():
     np.testing.assert_array_equal(wide, narrow)
 
 
+def compile_kernels(folder: Path) -> list[bytes]:
+    compile_module(HERE / "app" / "kernels.py", folder / "kernels.mpy", "xtensawin")
+    return Mpy((folder / "kernels.mpy").read_bytes()).viper
+
+
 @pytest.fixture(scope="module")
 def machine_code(tmp_path_factory) -> list[bytes]:
-    target = tmp_path_factory.mktemp("mpy") / "kernels.mpy"
-    compile_module(HERE / "app" / "kernels.py", target, "xtensawin")
-    return Mpy(target.read_bytes()).viper
+    return compile_kernels(tmp_path_factory.mktemp("mpy"))
 
 
 FRAMES = {
@@ -109,7 +113,14 @@ FRAMES = {
 
 @pytest.mark.parametrize("kind", FRAMES)
 def test_the_xtensa_code_gives_the_bits_of_the_plain_twin(kind, machine_code):
-    pcm, shift, is_wide = FRAMES[kind]
+    counted = run_beside_twin(machine_code, *FRAMES[kind])
+    assert all(counts["instructions"] > 0 for counts in counted)
+
+
+def run_beside_twin(
+    machine_code: list[bytes], pcm: np.ndarray, shift: int, is_wide: bool
+) -> tuple[Counter[str], Counter[str]]:
+    """Hold both kernels' machine code to their twins, block by block; the instructions of each."""
     conditioner, encoder = (Machine(code) for code in machine_code)
     state = new_state(SAMPLES, shift, is_wide)
     block_bytes = 4 + (SAMPLES - 1) // 2
@@ -135,6 +146,7 @@ def test_the_xtensa_code_gives_the_bits_of_the_plain_twin(kind, machine_code):
         assert encoder.read(block_at, block_bytes) == bytes(block)
         index = struct.unpack("<i", encoder.read(encoder_state_at + 4 * kernels.STEP_INDEX, 4))[0]
         assert index == state[kernels.STEP_INDEX]
+    return conditioner.counts, encoder.counts
 
 
 def test_a_changed_kernel_is_noticed(machine_code):
