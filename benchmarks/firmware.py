@@ -1,8 +1,8 @@
 """What the firmware asks of an ESP32: `python -m benchmarks.firmware`. Nothing here ran on one.
 
-Instructions are counted: the compiled Xtensa code of both kernels runs in the tests' interpreter. Cycles are
-these weighted by an assumption: one each, and so many more per taken branch, load and multiplication. The heap is
-what MicroPython's WebAssembly build, 32-bit like the device, says it took.
+Instructions are counted: the compiled Xtensa code of both kernels runs in the tests' interpreter. Cycles
+are these weighted by an assumption: one each, and so many more per taken branch, load and multiplication. The
+heap is what MicroPython's WebAssembly build, 32-bit like the device, says it took.
 """
 
 from __future__ import annotations
