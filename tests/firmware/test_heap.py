@@ -53,7 +53,7 @@ def test_the_firmware_fits_into_40_kb_of_heap(tmp_path, plain):
 
 
 def measure_heap(folder: Path, plain: Path) -> list[int]:
-    """Bytes that each of STEPS takes, compiled by mpy-cross; portal and updater come and go with their work."""
+    """Bytes that each of STEPS takes, compiled by mpy-cross; portal and updater come with their work."""
     (folder / "code" / "app").mkdir(parents=True)
     (folder / "flash").mkdir()
     for source in plain.rglob("*.py"):
