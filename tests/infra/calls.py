@@ -106,7 +106,8 @@ def find_caller(headers: Mapping[str, str], query: Mapping[str, Sequence[str]]) 
 def find_resource(parameters: Mapping[str, str]) -> str:
     """The ARN that a call is about; `*` for a call that names none of RESOURCES."""
     if secret := parameters.get("SecretId"):  # its ARN ends in six characters that only AWS knows
-        return str(secretsmanager_backends[ACCOUNT][REGION].secrets[secret].arn)
+        known = secretsmanager_backends[ACCOUNT][REGION].secrets.get(secret)
+        return secret if known is None else str(known.arn)  # Terraform looks at a secret that is gone
     for name, prefix in RESOURCES.items():
         if value := parameters.get(name):
             resource = value if value.startswith("arn:") else prefix + value.rsplit("/", 1)[-1]
