@@ -66,7 +66,7 @@ locals {
       local.uses_express ? [
         { sid = "StartExpress", actions = ["states:StartExecution"], resources = [local.machine_arns.express] },
         { sid = "ReadClipLength", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
-        { sid = "KnowWhatIsNotThere", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
+        { sid = "KnowWhatWasDeleted", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
       ] : [],
     )
     api = [

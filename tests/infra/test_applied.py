@@ -37,11 +37,12 @@ SHORT_KEY = "raw/me/badge-1/2026/11/24/short.wav"
 STARTED = {"started-at": "2026-11-24T09:30:00+00:00"}
 VARIABLES = {"alert_email": "owner@example.com", "monthly_budget_usd": "10", "use_openai": "true"}
 SECRET = "rem-dev/openai-api-key"
-# What a role may do although no handler calls it: who needs it instead.
+# What a role may do although no handler calls it here: who needs it, or when.
 USED_BY_AWS = {
     "Logs": "Lambda writes the function's log",
     "Traces": "Lambda and the tracer's daemon send segments",
     "TakeMessages": "the event source mapping takes messages in the function's name",
+    "KnowWhatWasDeleted": "an upload may be gone before the starter looks; here that depends on the moment",
 }
 
 
