@@ -6,6 +6,9 @@ TORCHAUDIO := 2.11.0
 # PyTorch's own index of CPU builds; PyPI's Linux wheels bring gigabytes of CUDA.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
+# Tests wait more than they compute: for providers, queues, processes. A file's tests stay together.
+PYTEST = $(BIN)/pytest -q --numprocesses 3 --dist loadfile
+
 # make deploy ENV=dev REGION=eu-central-1; PROFILE and ARCH are optional.
 ENV := dev
 ARCH := arm64
@@ -31,15 +34,15 @@ help: ## Show this help
 demo: .venv/installed ## Run the demo recording through the real state machine, offline
 	$(BIN)/rem demo
 
-test: .venv/installed ## All tests but infra-test's (no network, no AWS account)
-	$(BIN)/pytest -m "not infra and not aws"
+test: .venv/installed ## All tests that need no AWS account
+	$(PYTEST) -m "not aws"
 
 check: .venv/installed ## The inner loop: format, lint, types, definition, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m statemachine.lint
-	$(BIN)/pytest -q -m "not models and not slow"
+	$(PYTEST) -m "not models and not slow"
 
 bench: .venv/installed ## Accuracy, speed and memory of the pipeline with the demo models
 	$(BIN)/python -m benchmarks.accuracy
@@ -58,8 +61,8 @@ models: .venv/installed ## Train the demo models anew (espeak-ng and flite neede
 firmware: .venv/installed ## Compile the ESP32 firmware for both processors; prints the sizes
 	$(BIN)/python -m firmware.build
 
-infra-test: .venv/installed ## Terraform against the local AWS, and what images would do, without Docker
-	$(BIN)/pytest -q -m infra
+infra-test: .venv/installed ## Of these: Terraform against the local AWS, and what images would do, without Docker
+	$(PYTEST) -m infra
 
 plan: .venv/installed ## What a deployment would change: make plan ENV=dev REGION=eu-central-1 [PROFILE=…] [ARCH=x86_64]
 	$(DEPLOY)
@@ -73,7 +76,7 @@ destroy: .venv/installed ## Take it away again, with its recordings unless ENV=p
 test-aws: .venv/installed ## Deploy into your own account, run and redrive a recording, destroy: make test-aws REGION=…
 	REM_TEST_AWS_REGION=$(REGION) AWS_PROFILE=$(PROFILE) $(BIN)/pytest -q -m aws -s
 
-lock: .venv/installed ## Lock what each image installs (uv needed)
+lock: .venv/installed ## Lock what each image installs
 	$(BIN)/python -m infra.lock
 
 clean: ## Remove the environment, caches and build outputs

@@ -7,12 +7,13 @@ pinned by its hash. torch is left out with its CUDA packages: Dockerfiles instal
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from pathlib import Path
+
+from uv import find_uv_bin
 
 from rem.stages import ROOT
 
@@ -34,8 +35,8 @@ def leave_out(locked: str) -> str:
     return "".join(package for package in packages if not NOT_FROM_PYPI.match(package))
 
 
-def lock(source: Path, constraints: Path, uv: str) -> None:
-    command = [uv, "pip", "compile", "--quiet", str(source), "--constraint", str(constraints)]
+def lock(source: Path, constraints: Path) -> None:
+    command = [find_uv_bin(), "pip", "compile", "--quiet", str(source), "--constraint", str(constraints)]
     command += ["--python-version", OLDEST_PYTHON, *OPTIONS]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
@@ -44,15 +45,11 @@ def lock(source: Path, constraints: Path, uv: str) -> None:
 
 
 def main() -> int:
-    uv = shutil.which("uv")
-    if uv is None:
-        print("uv is not installed: pip install uv", file=sys.stderr)
-        return 2
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("\n".join(read_versions()) + "\n")
         for source in sorted((ROOT / "functions").glob("*/requirements.in")):
-            lock(source, constraints, uv)
+            lock(source, constraints)
             print(source.with_suffix(".txt").relative_to(ROOT))
     return 0
 

@@ -107,8 +107,10 @@ class Call:
     timeout_s: float
 
     @property
-    def schema(self) -> str:
-        return str(self.body["response_format"]["json_schema"]["name"])
+    def schema(self) -> str | None:
+        """Of the answer that was asked for; None for embeddings."""
+        form = self.body.get("response_format")
+        return form and str(form["json_schema"]["name"])
 
     @property
     def texts(self) -> dict[str, str]:

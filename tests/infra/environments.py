@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from rem.stages import ROOT
 
 KEPT = ROOT / "build" / "images"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LIMIT_S = 900
+# What uv says without a network, and pip of torch.
+NO_INDEX = ("Failed to fetch", "network was disabled", "No matching distribution")
 # Stands in front of everything a sandbox imports: only this machine may be called.
 BLOCK_NETWORK = """
 import os, socket
@@ -50,7 +54,10 @@ class Environment:
 
 
 def build_environment(image: str) -> Environment:
-    """Raises: RuntimeError: the packages cannot be installed, with what pip said."""
+    """Installed by uv: a file that two environments have is unpacked once and linked.
+
+    Raises: RuntimeError: the packages cannot be installed, with what the installer said.
+    """
     lock = ROOT / "functions" / image / "requirements.txt"
     torch = read_torch(image)
     name = hashlib.sha256(lock.read_bytes() + repr(torch).encode() + sys.version.encode()).hexdigest()[:12]
@@ -58,7 +65,7 @@ def build_environment(image: str) -> Environment:
     if (environment.folder / "complete").exists():
         return environment
     shutil.rmtree(environment.folder, ignore_errors=True)
-    run(sys.executable, "-m", "venv", environment.folder)
+    run(sys.executable, "-m", "venv", "--without-pip", environment.folder)
     if torch:
         install_torch(environment, torch)
     install(environment, "--require-hashes", "--no-deps", "-r", lock)
@@ -74,16 +81,19 @@ def read_torch(image: str) -> list[str]:
 
 
 def install_torch(environment: Environment, torch: list[str]) -> None:
-    """As the Makefile does: a CPU build that lies on this machine, else PyTorch's index."""
+    """As the Makefile does: a CPU build that lies on this machine (pip is told where), else PyTorch's index."""
+    pip = (sys.executable, "-m", "pip", "--python", environment.python, "install", "--quiet")
     try:
-        install(environment, f"{torch[0]}+cpu")
-        install(environment, "--no-deps", *torch[1:])
+        run(*pip, f"{torch[0]}+cpu")
+        run(*pip, "--no-deps", *torch[1:])
     except RuntimeError:
-        install(environment, "--index-url", TORCH_CPU_INDEX, *torch)
+        run(*pip, "--index-url", TORCH_CPU_INDEX, *torch)
 
 
 def install(environment: Environment, *arguments: str | Path) -> None:
-    run(environment.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+    # Compiled, as pip in the Dockerfiles does it: the starts are told in docs/aws.md.
+    python = environment.python
+    run(find_uv_bin(), "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *arguments)
 
 
 def run(*command: str | Path) -> None:
