@@ -1,27 +1,36 @@
-"""Peak memory and processor time of Cluster by length of recording: `python -m benchmarks.clustering`.
+"""What long recordings take of Cluster, and what fewer points cost: `python -m benchmarks.clustering`.
 
-The slices are made up: four voices as noisy points, somebody speaking in every window, on the grid that the
-default step makes of 10 s windows. Each length runs in a process of its own.
+Memory and time by length: the slices are made up, four voices as noisy points, somebody speaking in every
+window, on the grid that the default step makes of 10 s windows; each length runs in a process of its own.
+DER by `cluster_points`: on generated hours with the demo models (--seeds; needs espeak-ng).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
-from benchmarks.transcription import HZ, RESULTS
+from benchmarks.hour import invent_recording
+from benchmarks.transcription import HZ, RESULTS, read
 from functions.diarize.cluster import count_points
 from functions.diarize.diarizer import PyannoteDiarizer
+from functions.diarize.slices import Slice, join_slices
+from functions.diarize.windows import BLOCK_WINDOWS
+from rem.core.chunks import window_count
 from rem.models import DEMO_DIR
+from rem.score import Reference, compare_turns
 from rem.stage import peak_memory_mb
 from rem.stages import load_stages
 
 WINDOW_S, FRAMES, DIMENSIONS, VOICES = 10.0, 589, 128, 4
+POINTS = (150, 300, 600, 1200, 2400, 15_000)
 
 
 def invent(hours: float, step: float) -> tuple[np.ndarray, np.ndarray]:
@@ -48,15 +57,48 @@ def measure(hours: float) -> dict[str, float]:
     before_mb = peak_memory_mb()
     segmentations, embeddings = invent(hours, step)
     started_s = time.process_time()
-    clusters = diarizer.cluster(segmentations, embeddings, None)
+    most = int(load_stages()["cluster"].settings["cluster_points"])
+    clusters = diarizer.cluster(segmentations, embeddings, None, most)
     points = count_points(segmentations)
     taken = {"cpu_s": time.process_time() - started_s, "voices": len(clusters.embeddings)}
     return {"hours": hours, "points": points, "before_mb": before_mb, "peak_mb": peak_memory_mb(), **taken}
 
 
+def sweep_points(seeds: list[int], voices: list[int]) -> list[dict[str, Any]]:
+    """Each recording is measured once, and clustered with each number of points."""
+    diarizer = PyannoteDiarizer(DEMO_DIR / "diarization", threads=1)
+    rows = []
+    for seed, count in itertools.product(seeds, voices):
+        recording = invent_recording(60.0, count, seed)
+        reference, samples = Reference.load(recording.with_suffix(".json")), read(recording)
+        measured = measure_all(diarizer, samples)
+        for most in POINTS:
+            clusters = diarizer.cluster(*measured, None, most)
+            errors, _ = compare_turns(clusters.turns, reference, len(samples) / HZ)
+            wrong_s = errors["confusion"] + errors["missed detection"] + errors["false alarm"]
+            found = {"points": min(most, count_points(measured[0])), "voices": len(clusters.embeddings)}
+            rows.append({"seed": seed, "people": count, "der": wrong_s / errors["total"], **found})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def measure_all(diarizer: PyannoteDiarizer, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    windows = window_count(len(samples), diarizer.window_samples, diarizer.hop_samples)
+    pieces = []
+    for first in range(0, windows, BLOCK_WINDOWS):
+        count = min(BLOCK_WINDOWS, windows - first)
+        start = first * diarizer.hop_samples
+        end = start + (count - 1) * diarizer.hop_samples + diarizer.window_samples
+        measured = diarizer.measure_windows(samples[start:end], count, lambda share: None)
+        pieces.append(Slice.from_bytes(Slice(*measured, ()).to_bytes()))
+    return join_slices(pieces)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--hours", type=float, nargs="+", default=[1, 3, 6])
+    parser.add_argument("--hours", type=float, nargs="*", default=[1, 3, 6, 12, 24])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[], help="none: keep the last DER by points")
+    parser.add_argument("--voices", type=int, nargs="+", default=[3, 4])
     parser.add_argument("--alone", action="store_true", help="one length, in this process")
     arguments = parser.parse_args()
     if arguments.alone:
@@ -69,7 +111,12 @@ def main() -> None:
         rows.append(json.loads(answer.stdout.splitlines()[-1]))
         print(rows[-1], flush=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "clustering.json").write_text(json.dumps(rows, indent=1))
+    path = RESULTS / "clustering.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    found |= {"memory": rows} if rows else {}
+    if arguments.seeds:
+        found["points"] = sweep_points(arguments.seeds, arguments.voices)
+    path.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

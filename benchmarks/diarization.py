@@ -25,6 +25,7 @@ from rem.core.chunks import window_count
 from rem.models import DEMO_DIR
 
 WINDOW_S = 10.0
+STEPS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
 def enlarge(pipeline: Any) -> None:
@@ -110,7 +111,7 @@ def compare(seconds: float, rounds: int, speech: list[float]) -> list[dict[str, 
     stock, ours = build_pair()
     rows = []
     for share in speech:
-        spoken = read(DEMO_DIR / "standup.wav")[: int(seconds * share * HZ)]
+        spoken = np.tile(read(DEMO_DIR / "standup.wav"), 9)[: int(seconds * share * HZ)]
         samples = thin_out(spoken, share)[: int(seconds * HZ)] if share < 1 else spoken
         length_s = len(samples) / HZ
         taken: dict[str, list[float]] = {"stock": []}
@@ -135,13 +136,13 @@ def compare(seconds: float, rounds: int, speech: list[float]) -> list[dict[str, 
     return rows
 
 
-def sweep_steps(count: int) -> list[dict[str, Any]]:
+def sweep_steps(count: int, seed: int) -> list[dict[str, Any]]:
     from benchmarks.accuracy import invent_dialogues
     from benchmarks.accuracy import measure as measure_accuracy
     from benchmarks.pipeline import Pipeline
 
-    folder, rows = invent_dialogues(count, seed=5), []
-    for step in (0.1, 0.2, 0.25, 0.3, 0.4, 0.5):
+    folder, rows = invent_dialogues(count, seed), []
+    for step in STEPS:
         models = DEMO_DIR / "whisper", DEMO_DIR / "diarization"
         pipeline = Pipeline(*models, language="en", segmentation_step=step)
         score = measure_accuracy(pipeline, folder, show=False)
@@ -156,18 +157,21 @@ def sweep_steps(count: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--seconds", type=float, default=40.0, help="of sound, per round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=120.0, help="of sound, per round")
+    parser.add_argument("--rounds", type=int, default=3, help="0: keep the last speeds")
     parser.add_argument("--speech", type=float, nargs="+", default=[1.0, 0.25])
     parser.add_argument("--dialogues", type=int, default=0, help="0: keep the last DER by step")
+    parser.add_argument("--seed", type=int, default=11, help="of the dialogues")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / "diarization.json"
-    kept = json.loads(path.read_text())["steps"] if path.exists() else []
-    speed = compare(arguments.seconds, arguments.rounds, arguments.speech)
-    steps = sweep_steps(arguments.dialogues) if arguments.dialogues else kept
-    path.write_text(json.dumps({"speed": speed, "steps": steps}, indent=1))
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if arguments.rounds:
+        found["speed"] = compare(arguments.seconds, arguments.rounds, arguments.speech)
+    if arguments.dialogues:
+        found["steps"] = sweep_steps(arguments.dialogues, arguments.seed)
+    path.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -175,8 +175,10 @@ def main() -> None:
         for row in compare_speed(size, arguments.threads, arguments.rounds, arguments.speech)
     ]
     RESULTS.mkdir(parents=True, exist_ok=True)
-    result = {"speed": rows, "words": compare_words(arguments.folder)}
-    (RESULTS / "transcription.json").write_text(json.dumps(result, indent=1))
+    path, measured = RESULTS / "transcription.json", {(row["model"], row["threads"]) for row in rows}
+    last = json.loads(path.read_text())["speed"] if path.exists() else []
+    kept = [row for row in last if (row["model"], row["threads"]) not in measured]
+    path.write_text(json.dumps({"speed": kept + rows, "words": compare_words(arguments.folder)}, indent=1))
 
 
 if __name__ == "__main__":

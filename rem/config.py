@@ -105,6 +105,7 @@ class DiarizeSettings(Settings):
 
 class ClusterSettings(DiarizeSettings):
     speakers: OptionalCount
+    cluster_points: int = Field(ge=2)
 
 
 class AssembleSettings(Settings):

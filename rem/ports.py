@@ -189,8 +189,16 @@ class Diarizer(Protocol):
             on_progress: Called now and then with the share that is done, 0 to 1.
         """
 
-    def cluster(self, segmentations: Floats, embeddings: Floats, speakers: int | None) -> Clusters:
-        """pyannote's own clustering over all windows; speakers is their number where it is known."""
+    def cluster(
+        self, segmentations: Floats, embeddings: Floats, speakers: int | None, most_points: int
+    ) -> Clusters:
+        """pyannote's own clustering over all windows.
+
+        Args:
+            speakers: Their number, where it is known.
+            most_points: So many embeddings at most are compared with each other, evenly spread over the
+                recording; each of the others joins the voice that it is nearest to.
+        """
 
 
 # Returns what is stored under this identity; builds and stores it where nothing is.

@@ -27,6 +27,8 @@ from rem.stages import load_stages
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
 BAD_INPUT = "FAILED"
+# The tiny pipeline's own step, and as much evidence in a long recording as in the short ones it was made for.
+FOR_DEMO = {"segmentation_step": "", "cluster_points": 300}
 FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
 
 
@@ -52,13 +54,12 @@ class RunOptions:
         stages, notes = load_stages(), self._enrich_settings()
         whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
         diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
-        own_step = {"segmentation_step": ""} if diarization == DEMO else {}  # what it was trained for
         return {
             "whisper_model": resolve_whisper(whisper),
             "diarization_model": resolve_diarization(diarization),
             "language": self.language,
             "speakers": self.speakers or "",
-            **own_step,
+            **(FOR_DEMO if diarization == DEMO else {}),
             **notes,
         }
 

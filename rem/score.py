@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rem.core.transcript import Transcript, Word
+from rem.core.transcript import Transcript, Turn, Word
 
 COLLAR_S = 0.25  # around each reference boundary, on either side; the field's usual forgiveness
 
@@ -75,22 +76,10 @@ def normalise(text: str) -> str:
 
 def score(transcript: Transcript, reference: Reference) -> Score:
     """Words (jiwer), speakers over time (pyannote.metrics, overlap included), speaker per word."""
-    import jiwer
-    from pyannote.core import Segment, Timeline
-    from pyannote.metrics.diarization import DiarizationErrorRate
-
-    heard = [(s.speaker, word) for s in transcript.segments for word in s.words]
-    expected_text = " ".join(normalise(word.text) for _, word in reference.spoken)
-    heard_text = " ".join(normalise(word.text) for _, word in heard)
-    words = jiwer.process_words(expected_text, heard_text)
-    truth = _annotate(reference.turns)
-    turns = _annotate((turn.start_s, turn.end_s, turn.speaker) for turn in transcript.turns)
-    metric = DiarizationErrorRate(collar=2 * COLLAR_S)  # pyannote's collar is the total width
-    whole = Timeline([Segment(0.0, max(transcript.duration_s, reference.turns[-1][1]))])
-    detail = metric(truth, turns, uem=whole, detailed=True)
-    names = metric.optimal_mapping(truth, turns, uem=whole)
-    pairs = list(_align(words.alignments[0]))
-    right = sum(names.get(heard[h][0]) == reference.spoken[r][0] for r, h in pairs)
+    words = _compare_words(transcript, reference)
+    detail, names = compare_turns(transcript.turns, reference, transcript.duration_s)
+    pairs = pair_words(transcript, reference)
+    right = sum(names.get(label) == person for person, label, _ in pairs)
     return Score(
         word_errors=words.substitutions + words.insertions + words.deletions,
         words=len(reference.spoken),
@@ -112,15 +101,44 @@ def _annotate(turns: Any) -> Any:
     return annotation
 
 
-def _align(chunks: Any) -> Any:
-    """Index pairs (reference word, heard word) of words that stand for each other."""
-    for chunk in chunks:
-        if chunk.type in ("equal", "substitute"):
-            yield from zip(
-                range(chunk.ref_start_idx, chunk.ref_end_idx),
-                range(chunk.hyp_start_idx, chunk.hyp_end_idx),
-                strict=True,
-            )
+def compare_turns(
+    turns: Sequence[Turn], reference: Reference, length_s: float
+) -> tuple[dict[str, float], dict[str | None, str]]:
+    """Seconds of each kind of error (pyannote.metrics' names), and which person each label stands for."""
+    from pyannote.core import Segment, Timeline
+    from pyannote.metrics.diarization import DiarizationErrorRate
+
+    truth = _annotate(reference.turns)
+    found = _annotate((turn.start_s, turn.end_s, turn.speaker) for turn in turns)
+    metric = DiarizationErrorRate(collar=2 * COLLAR_S)  # pyannote's collar is the total width
+    whole = Timeline([Segment(0.0, max(length_s, reference.turns[-1][1]))])
+    return metric(truth, found, uem=whole, detailed=True), metric.optimal_mapping(truth, found, uem=whole)
+
+
+def pair_words(transcript: Transcript, reference: Reference) -> list[tuple[str, str | None, Word]]:
+    """Words that stand for each other, in order: who said it, the label it got, the recognised word."""
+    heard = _list_words(transcript)
+    return [
+        (reference.spoken[said][0], *heard[found])
+        for chunk in _compare_words(transcript, reference).alignments[0]
+        if chunk.type in ("equal", "substitute")
+        for said, found in zip(
+            range(chunk.ref_start_idx, chunk.ref_end_idx),
+            range(chunk.hyp_start_idx, chunk.hyp_end_idx),
+            strict=True,
+        )
+    ]
+
+
+def _compare_words(transcript: Transcript, reference: Reference) -> Any:
+    import jiwer
+
+    said = " ".join(normalise(word.text) for _, word in reference.spoken)
+    return jiwer.process_words(said, " ".join(normalise(word.text) for _, word in _list_words(transcript)))
+
+
+def _list_words(transcript: Transcript) -> list[tuple[str | None, Word]]:
+    return [(segment.speaker, word) for segment in transcript.segments for word in segment.words]
 
 
 def print_score(document: bytes, reference: Path) -> None:

@@ -134,12 +134,13 @@ class Trial:
     """A stage at one memory size on a sample.
 
     Attributes:
-        seconds, cpu_s: Measured here, with Lambda's number of threads at that size.
+        seconds: Measured with Lambda's number of threads at that size, on this machine or on Lambda.
+        cpu_s: None where it was measured on Lambda, which does not tell it.
     """
 
     memory_mb: int
     seconds: float
-    cpu_s: float
+    cpu_s: float | None
     peak_mb: int
 
     @property
@@ -149,6 +150,8 @@ class Trial:
     @property
     def lambda_s(self) -> float:
         """As long as here, but stretched where there is less than one vCPU. Processors are not compared."""
+        if self.cpu_s is None:
+            return self.seconds
         return self.seconds / min(1.0, self.memory_mb / VCPU_MB)
 
     @property

@@ -18,32 +18,37 @@ from rem.observe import observed, step
 from rem.ports import Diarizer, Json, Store
 from rem.stage import Context, build_once
 
-VERSION = 2
+VERSION = 3
 LEAST_SHARE = 0.2  # of a window; pyannote's filter_embeddings
-BASE_MB, BYTES_PER_PAIR = 500, 10  # measured in benchmarks/clustering.py
+BASE_MB, BYTES_PER_PAIR, BYTES_PER_WINDOW = 500, 8, 50_000  # measured in benchmarks/clustering.py
 
 
 def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, settings: ClusterSettings) -> Json:
     job = ClusterJob.from_event(event)
     inputs = [parse_fingerprint(key) for key in job.slice_keys]
-    choices = {"model": model.name, "speakers": settings.speakers}
+    choices = {"model": model.name, "speakers": settings.speakers, "points": settings.cluster_points}
     key = artifact_key(
         job.recording.recording_id, "cluster", compute_fingerprint("cluster", VERSION, inputs, choices)
     )
-    document = build_once(store, "cluster", key, lambda: _cluster(job, store, model, settings.speakers))
-    return {"key": key, "turns": len(document["turns"]), "voices": len(document["voices"])}
+    document = build_once(store, "cluster", key, lambda: _cluster(job, store, model, settings))
+    counts = {"turns": len(document["turns"]), "voices": len(document["voices"])}
+    return {"key": key, **counts, "points": document["points"], "compared": document["compared"]}
 
 
-def _cluster(job: ClusterJob, store: Store, model: Diarizer, speakers: int | None) -> Json:
+def _cluster(job: ClusterJob, store: Store, model: Diarizer, settings: ClusterSettings) -> Json:
     slices = [Slice.from_bytes(store.read_bytes(key)) for key in job.slice_keys]
     segmentations, embeddings = join_slices(slices)
-    check_memory(count_points(segmentations))
-    clusters = model.cluster(segmentations, embeddings, speakers)
+    points = count_points(segmentations)
+    compared = min(points, settings.cluster_points)
+    check_memory(compared, len(segmentations))
+    clusters = model.cluster(segmentations, embeddings, settings.speakers, settings.cluster_points)
     ordered = sorted(clusters.turns, key=lambda turn: turn.start_s)
     labels = label_by_appearance(ordered)
     turns = [Turn(turn.start_s, turn.end_s, labels[turn.speaker]) for turn in ordered]
     return {
         "diarizationModel": model.name,
+        "points": points,
+        "compared": compared,
         "turns": [turn.to_json() for turn in turns],
         "voices": [
             {
@@ -58,21 +63,22 @@ def _cluster(job: ClusterJob, store: Store, model: Diarizer, speakers: int | Non
 
 
 def count_points(segmentations: Floats) -> int:
-    """What pyannote compares with each other: slots that speak alone for a fifth of their window."""
+    """What pyannote would compare with each other: slots that speak alone for a fifth of their window."""
     alone = segmentations * (segmentations.sum(axis=2, keepdims=True) == 1)
     return int((alone.sum(axis=1) >= LEAST_SHARE * segmentations.shape[1]).sum())
 
 
-def check_memory(points: int) -> None:
-    """Refuse what would end this process: the distances between all points are in memory at once.
+def check_memory(compared: int, windows: int) -> None:
+    """Refuse what would end this process: the distances between all that is compared are in memory at once.
 
     Raises:
         SetupError: the recording is too long for the memory; says how much it needs.
     """
-    needed_mb = BASE_MB + points**2 * BYTES_PER_PAIR // 10**6
+    needed_mb = BASE_MB + (compared**2 * BYTES_PER_PAIR + windows * BYTES_PER_WINDOW) // 10**6
     if needed_mb > memory_mb():
-        message = f"{points:,} voiced windows need about {needed_mb:,} MB and there are {memory_mb():,}"
-        raise SetupError(f"{message}: raise `memory_mb` of cluster, or widen `segmentation_step`")
+        message = f"{windows:,} windows, {compared:,} voices in them compared, need about {needed_mb:,} MB"
+        advice = "raise `memory_mb` of cluster, lower `cluster_points`, or widen `segmentation_step`"
+        raise SetupError(f"{message} and there are {memory_mb():,}: {advice}")
 
 
 def _speech_s(turns: Sequence[Turn], label: str) -> float:

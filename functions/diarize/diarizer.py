@@ -92,6 +92,18 @@ def _follow_embeddings(on_progress: Callable[[float], None]) -> Callable[..., No
     return hook
 
 
+def _spread(choose: Callable[..., Any], most: int) -> Callable[..., Any]:
+    """pyannote's choice of what is compared, or as many of it as are allowed, evenly spread."""
+
+    def choose_some(*args: Any, **kwargs: Any) -> Any:
+        chosen = choose(*args, **kwargs)
+        points = len(chosen[0])
+        some = np.linspace(0, points - 1, min(points, most)).round().astype(int)
+        return tuple(part[some] for part in chosen)
+
+    return choose_some
+
+
 class PyannoteDiarizer:
     """A SpeakerDiarization pipeline from a local folder (config.yaml), on the CPU.
 
@@ -156,23 +168,26 @@ class PyannoteDiarizer:
             )
         return segmentations, np.asarray(embeddings, np.float32)
 
-    def cluster(self, segmentations: Floats, embeddings: Floats, speakers: int | None) -> PyannoteClusters:
+    def cluster(
+        self, segmentations: Floats, embeddings: Floats, speakers: int | None, most_points: int
+    ) -> PyannoteClusters:
         import torch
         from pyannote.core import SlidingWindow, SlidingWindowFeature
 
         grid = SlidingWindow(start=0.0, duration=self._duration_s, step=self.hop_samples / SAMPLE_RATE_HZ)
         measured = SlidingWindowFeature(segmentations, grid)
-        pipeline = self._pipeline
-        stock = pipeline.get_segmentations, pipeline.get_embeddings
+        pipeline, clustering = self._pipeline, self._pipeline.clustering
+        stock = pipeline.get_segmentations, pipeline.get_embeddings, clustering.filter_embeddings
         pipeline.get_segmentations = lambda file, hook=None: measured
         pipeline.get_embeddings = lambda *args, **kwargs: embeddings
+        clustering.filter_embeddings = _spread(clustering.filter_embeddings, most_points)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # fewer voices than asked for: the result says how many
                 silence = {"waveform": torch.zeros(1, 16), "sample_rate": SAMPLE_RATE_HZ, "uri": "recording"}
                 output = pipeline(silence, num_speakers=speakers)
         finally:
-            pipeline.get_segmentations, pipeline.get_embeddings = stock
+            pipeline.get_segmentations, pipeline.get_embeddings, clustering.filter_embeddings = stock
         exclusive = output.exclusive_speaker_diarization
         turns = [Turn(s.start, s.end, label) for s, _, label in exclusive.itertracks(yield_label=True)]
         labels = output.speaker_diarization.labels()

@@ -1,4 +1,4 @@
-"""`rem tune`: one stage on a sample at several memory sizes."""
+"""`rem tune`: one stage at several memory sizes, here on a sample or on AWS on what an execution sent it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rem.commands.target import AsJson
+from rem.commands.target import DEFAULT_STACK, AsJson, Profile, Region, StackName, open_target
 from rem.core.errors import InputError, SetupError
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ Sizes = Annotated[
 Sample = Annotated[
     Path | None,
     typer.Option(help="Recording to work on. Default: the demo, with the demo models.", metavar="FILE"),
+]
+Execution = Annotated[
+    str,
+    typer.Option(
+        "--execution", help="On AWS: repeat what this one sent. Default: the newest.", metavar="NAME"
+    ),
 ]
 Whisper = Annotated[str, typer.Option(help="As in `rem run`.", metavar="MODEL")]
 Diarization = Annotated[str, typer.Option(help="As in `rem run`.", metavar="MODEL")]
@@ -35,18 +41,26 @@ def tune(
     sample: Sample = None,
     whisper: Whisper = "",
     diarization: Diarization = "",
+    execution: Execution = "",
     plot: Plot = Path("build/tune.png"),
     apply: Apply = False,
     as_json: AsJson = False,
+    profile: Profile = "",
+    region: Region = "",
+    stack: StackName = DEFAULT_STACK,
 ) -> None:
-    """Run one stage at each memory size on this machine, with Lambda's threads and ceiling at that size.
+    """Run one stage at each memory size and print and draw time and cost by size.
 
-    Prints time and cost by size and draws them. Below one vCPU the time is stretched as Lambda would. This
-    machine's processors are not Lambda's: compare sizes, not seconds.
+    On this machine: with Lambda's threads and ceiling at that size, the time stretched below one vCPU as
+    Lambda would. Its processors are not Lambda's: compare sizes, not seconds. With --profile or --region:
+    on Lambda, a version of the deployed function for each size, removed afterwards; for some seconds the
+    function itself has each size too.
 
-    Example:
+    Examples:
 
       rem tune transcribe --memory 1769,3538,5307 --sample meeting.wav --whisper base
+
+      rem tune diarize --memory 1769,3538 --region eu-central-1 --execution walk-17
     """
     from rem.commands import printing
     from rem.prices import load_prices
@@ -56,7 +70,12 @@ def tune(
     if stage not in load_stages():
         raise InputError(f"there is no stage '{stage}': {', '.join(load_stages())}")
     sizes = parse_sizes(memory)
-    trials = _run(stage, sizes, sample, whisper, diarization)
+    if profile or region:
+        if sample or whisper or diarization:
+            raise InputError("--sample and the models are for this machine: on AWS name an --execution")
+        trials = _run_on_aws(stage, sizes, execution, profile, region, stack)
+    else:
+        trials = _run(stage, sizes, sample, whisper, diarization)
     price, chosen = load_prices().aws.lambda_gb_s_arm64, choose(trials)
     draw(stage, trials, price, plot)
     if as_json:
@@ -100,6 +119,16 @@ def _run(
     return [Trial(r.memory_mb, r.duration_ms / 1000, r.cpu_s, r.max_memory_mb) for r in reports]
 
 
+def _run_on_aws(
+    stage: str, sizes: Sequence[int], execution: str, profile: str, region: str, stack: str
+) -> list[Trial]:
+    from rem.versions import Versions
+
+    with open_target(profile, region, stack, "", None) as target:
+        versions = Versions(target.session, target.bucket, target.machine_arn)
+        return versions.try_sizes(stage, execution, sizes)
+
+
 def _to_json(trial: Trial, price: float) -> dict[str, Any]:
     return {
         "memoryMb": trial.memory_mb,
@@ -123,7 +152,7 @@ def _print(trials: Sequence[Trial], price: float, chosen: Trial | None, plot: Pa
             str(trial.memory_mb),
             str(trial.threads),
             f"{trial.seconds:.2f}",
-            f"{trial.cpu_s:.2f}",
+            "" if trial.cpu_s is None else f"{trial.cpu_s:.2f}",
             str(trial.peak_mb),
             f"{trial.lambda_s:.2f}",
             f"{trial.gb_s * price:.6f}",

@@ -46,7 +46,7 @@ class _InvokeMiddleware:
             answer: Iterable[bytes] = self._application(environ, start_response)
             return answer
         payload = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        name = match[1].rsplit(":function:", 1)[-1].split(":")[0]
+        name = match[1].rsplit(":function:", 1)[-1].removesuffix(":$LATEST")  # NAME, or NAME:VERSION
         result = self._runtime.invoke(name, payload or b"{}")
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(result.payload)))]
         if environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail":

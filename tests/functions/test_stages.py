@@ -229,8 +229,8 @@ class FakeDiarizer:
         on_progress(1.0)
         return np.ones((count, 10, 3), np.float32), np.full((count, 3, 4), 0.5, np.float32)
 
-    def cluster(self, segmentations, embeddings, speakers):
-        self.speakers = speakers
+    def cluster(self, segmentations, embeddings, speakers, most_points):
+        self.speakers, self.most_points = speakers, most_points
 
         class Clusters:
             turns = (Turn(5, 9, "b"), Turn(0, 4, "a"))
@@ -323,9 +323,26 @@ class TestDiarize:
 
     def test_too_many_windows_for_the_memory_are_refused_with_the_settings(self, monkeypatch):
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3008")
-        cluster.check_memory(15_000)
-        with pytest.raises(SetupError, match=r"4,500 MB and there are 3,008: raise `memory_mb` of cluster"):
-            cluster.check_memory(20_000)
+        cluster.check_memory(15_000, 10_000)
+        message = r"20,000 voices .* need about 4,200 MB and there are 3,008: raise `memory_mb` of cluster"
+        with pytest.raises(SetupError, match=message):
+            cluster.check_memory(20_000, 10_000)
+
+    def test_more_voices_than_are_compared_are_told(self, demo, monkeypatch):
+        class OneVoice(FakeDiarizer):
+            def measure_windows(self, samples, count, on_progress):
+                segmentations, embeddings = super().measure_windows(samples, count, on_progress)
+                return segmentations * np.array([1, 0, 0], np.float32), embeddings
+
+        store, _, output = demo
+        monkeypatch.setenv("REM_CLUSTER_POINTS", "8")
+        model = OneVoice()
+        piece = windows.run(chunk_event(output, "slices"), store=store, model=model, budget=PLENTY)
+        event = {"recording": EVENT, "preparedKey": output["key"], "slices": [piece]}
+        result = cluster.run(event, store=store, model=model, settings=ClusterSettings.from_env())
+        assert model.most_points == 8
+        assert result["points"] == len(Slice.from_bytes(store.objects[piece["key"]]).segmentations) > 8
+        assert result["compared"] == 8
 
     def test_only_slots_that_speak_alone_for_long_are_compared(self):
         segmentations = np.zeros((3, 10, 2), np.float32)

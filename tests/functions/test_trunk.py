@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from functions.diarize.diarizer import PyannoteDiarizer
+from functions.diarize.cluster import count_points
+from functions.diarize.diarizer import PyannoteDiarizer, _spread
 from functions.diarize.slices import Slice, join_slices
 from functions.diarize.trunk import WindowEmbedder
 from rem.core.chunks import plan_slices, slice_windows, window_count
@@ -79,14 +80,14 @@ def measure_in_slices(diarizer, samples: np.ndarray, slice_s: float):
         if windows:
             measured = diarizer.measure_windows(samples[start:end], len(windows), lambda share: None)
             slices.append(Slice.from_bytes(Slice(*measured, ()).to_bytes()))
-    return diarizer.cluster(*join_slices(slices), None)
+    return diarizer.cluster(*join_slices(slices), None, 10**6)
 
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_turns_are_those_of_stock_pyannote(ours, output_of, name):
     samples, output = SOUNDS[name](), output_of(name)
     windows = window_count(len(samples), ours.window_samples, ours.hop_samples)
-    clusters = ours.cluster(*ours.measure_windows(samples, windows, lambda share: None), None)
+    clusters = ours.cluster(*ours.measure_windows(samples, windows, lambda share: None), None, 10**6)
     assert [(turn.start_s, turn.end_s, turn.speaker) for turn in clusters.turns] == turns_of(output)
     for label, vector in zip(output.speaker_diarization.labels(), output.speaker_embeddings, strict=True):
         np.testing.assert_allclose(clusters.embeddings[label], vector, atol=1e-4)
@@ -99,6 +100,31 @@ def test_turns_are_those_of_stock_pyannote(ours, output_of, name):
 def test_slices_give_the_turns_of_the_uncut_recording(ours, output_of, name, slice_s):
     clusters = measure_in_slices(ours, SOUNDS[name](), slice_s)
     assert [(turn.start_s, turn.end_s, turn.speaker) for turn in clusters.turns] == turns_of(output_of(name))
+
+
+def test_a_spread_sample_finds_the_same_voices(ours, output_of):
+    """Half of the windows' voices are compared, the others join them: little moves, nobody is lost."""
+    from pyannote.core import Annotation, Segment, Timeline
+    from pyannote.metrics.diarization import DiarizationErrorRate
+
+    samples, expected = SOUNDS["standup"](), output_of("standup")
+    windows = window_count(len(samples), ours.window_samples, ours.hop_samples)
+    measured = ours.measure_windows(samples, windows, lambda share: None)
+    half = count_points(measured[0]) // 2
+    turns = Annotation()
+    for turn in ours.cluster(*measured, None, half).turns:
+        turns[Segment(turn.start_s, turn.end_s)] = turn.speaker
+    assert len(turns.labels()) == len(expected.exclusive_speaker_diarization.labels())
+    whole = Timeline([Segment(0, len(samples) / HZ)])
+    assert DiarizationErrorRate()(expected.exclusive_speaker_diarization, turns, uem=whole) < 0.05
+
+
+def test_what_is_compared_is_spread_over_the_recording():
+    numbers = np.arange(10)
+    choose = _spread(lambda: (numbers, numbers + 100), 4)
+    assert [part.tolist() for part in choose()] == [[0, 3, 6, 9], [100, 103, 106, 109]]
+    assert [len(part) for part in _spread(lambda: (numbers, numbers), 20)()] == [10, 10]
+    assert _spread(lambda: (numbers[:0],), 20)()[0].size == 0
 
 
 @pytest.mark.parametrize("step", [0.25, 0.5])

@@ -81,7 +81,7 @@ def read_torch(image: str) -> list[str]:
 
 
 def install_torch(environment: Environment, torch: list[str]) -> None:
-    """As the Makefile does: a CPU build that lies on this machine (pip is told where), else PyTorch's index."""
+    """As the Makefile does: a CPU build that pip is told of on this machine, else from PyTorch's index."""
     pip = (sys.executable, "-m", "pip", "--python", environment.python, "install", "--quiet")
     try:
         run(*pip, f"{torch[0]}+cpu")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from moto.apigateway.responses import APIGatewayResponse
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.budgets.responses import BudgetsResponse
 from moto.core.config import default_user_config
@@ -32,11 +32,12 @@ log = logging.getLogger(__name__)
 Invoke = Callable[[str, bytes], tuple[bytes, str | None]]  # function name, payload -> answer, function error
 
 
-def fill(patch: pytest.MonkeyPatch, invoke: Invoke) -> None:
+def fill(patch: pytest.MonkeyPatch, invoke: Invoke, publish: Callable[[str, str], None]) -> None:
     """Fill every gap until the patch is undone.
 
     Args:
         invoke: Runs a function where moto would answer with a canned result: its event source mapping does.
+        publish: Told of each new version of a function: name, version.
     """
     patch.setitem(default_user_config, "lambda", {"use_docker": False})
     _answer_missing_actions_at_once(patch)
@@ -48,6 +49,7 @@ def fill(patch: pytest.MonkeyPatch, invoke: Invoke) -> None:
     _judge_bucket_policies_as_if_by_tls(patch)
     _tell_of_uploads_when_they_are_done(patch)
     patch.setattr(LambdaSimpleBackend, "invoke", _run_function(invoke))
+    _tell_of_versions(patch, publish)
 
 
 def _answer_missing_actions_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -211,3 +213,15 @@ def _run_function(invoke: Invoke) -> Any:
         return answer
 
     return run
+
+
+def _tell_of_versions(patch: pytest.MonkeyPatch, publish: Callable[[str, str], None]) -> None:
+    """Who runs the functions must know that there is one more."""
+    stock = LambdaBackend.publish_version
+
+    def publish_version(self: Any, function_name: str, description: str = "") -> Any:
+        version = stock(self, function_name, description)
+        publish(version.function_name, str(version.version))
+        return version
+
+    patch.setattr(LambdaBackend, "publish_version", publish_version)

@@ -10,19 +10,23 @@ import hashlib
 import json
 import time
 import urllib.request
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import yaml
 from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicy, PermissionResult
+from typer.testing import CliRunner
 
 from rem.aws import DynamoKeys
+from rem.cli import app
 from rem.core.jobs import Status
 from rem.core.keys import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.keys import Keyring
 from rem.localaws import LocalAws, LocalFunction
+from rem.localaws.function import REGION
 from rem.stages import ROOT
 from tests import openai_server
 from tests.functions.requests import Answer, build_event, build_form
@@ -76,10 +80,11 @@ def stack(plugins, tmp_path_factory):
         ) as aws,
     ):
 
-        def learn(name: str) -> None:
-            aws.runtime.add(
-                build_function(aws.client("lambda").get_function_configuration(FunctionName=name))
-            )
+        def learn(name: str, version: str = "$LATEST") -> None:
+            of_lambda = aws.client("lambda")
+            found = of_lambda.get_function_configuration(FunctionName=name, Qualifier=version)
+            called = name if version == "$LATEST" else f"{name}:{version}"
+            aws.runtime.add(replace(build_function(found), name=called))
 
         def invoke(name: str, payload: bytes) -> tuple[bytes, str | None]:
             if name not in aws.runtime.functions:
@@ -88,7 +93,7 @@ def stack(plugins, tmp_path_factory):
             return answer.payload, answer.function_error
 
         aws.client("sqs").list_queues()  # moto is there from here on
-        moto_gaps.fill(patch, invoke)
+        moto_gaps.fill(patch, invoke, publish=learn)
         recorder = Recorder(patch)
         terraform = Terraform(tmp_path_factory.mktemp("applied"), plugins, aws.endpoint_url)
         tune(
@@ -298,6 +303,26 @@ def test_an_upload_becomes_a_transcript(stack, execution):
 
 
 def test_the_record_is_complete(stack, execution):
+    assert read_record(stack, "standup")["status"]["S"] == "COMPLETE"
+
+
+def test_a_stage_is_tuned_by_versions_that_are_gone_afterwards(stack, execution, tmp_path, monkeypatch):
+    client, function = stack.aws.client("lambda"), stack.functions["transcribe"]
+    before = client.get_function_configuration(FunctionName=function)["MemorySize"]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.aws.endpoint_url)
+    command = ["tune", "transcribe", "--memory", "1024,2048", "--region", REGION, "--stack", "rem-dev"]
+    result = CliRunner().invoke(app, [*command, "--plot", str(tmp_path / "plot.png"), "--json"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    trials = json.loads(result.output)["trials"]
+    assert [trial["memoryMb"] for trial in trials] == [1024, 2048]
+    assert all(trial["seconds"] > 0.2 and trial["costUsd"] > 0 for trial in trials)
+    assert client.get_function_configuration(FunctionName=function)["MemorySize"] == before
+    versions = client.list_versions_by_function(FunctionName=function)["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST"]
+    found = stack.aws.client("s3").list_objects_v2(Bucket=stack.bucket, Prefix="artifacts/tune")
+    assert found["KeyCount"] == 0
     assert read_record(stack, "standup")["status"]["S"] == "COMPLETE"
 
 
