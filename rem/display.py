@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -21,6 +22,8 @@ from rem.progress import StateProgress
 if TYPE_CHECKING:
     from rem.localaws.session import Outcome
 
+SAY_EVERY_S = 20.0  # where there is no terminal
+
 
 class Shown(Protocol):
     """What a row is about: an upload of `rem run`, or an execution that a command follows."""
@@ -34,10 +37,17 @@ class Shown(Protocol):
 class Display(AbstractContextManager["Display"]):
     """Live progress on standard error: a row per running state; plain lines where there is no terminal."""
 
-    def __init__(self, console: Console, files: int, boot: str = "Start the local AWS") -> None:
-        self._console, self._files = console, files
+    def __init__(
+        self,
+        console: Console,
+        files: int,
+        boot: str = "Start the local AWS",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console, self._files, self._clock = console, files, clock
         self._rows: dict[tuple[str, str], TaskID] = {}
         self._heard: dict[tuple[str, str, int], tuple[float, float]] = {}
+        self._said: dict[tuple[str, str], tuple[str, float]] = {}
         self._lock = threading.Lock()
         self._progress = Progress(
             SpinnerColumn(finished_text="✓"),
@@ -83,6 +93,7 @@ class Display(AbstractContextManager["Display"]):
         if state.is_running:
             note = f"{parts} {format_clock(done)} of {format_clock(total)}" if total else parts
             self._progress.update(self._rows[row], total=total or None, completed=done, note=note.strip())
+            self._say_sometimes(row, f"{label} {note.strip()}")
         elif not self._progress.tasks[self._rows[row]].finished:
             self._progress.update(self._rows[row], total=1, completed=1, note=parts)
             self._say(f"{label} finished after {state.seconds:.1f} s")
@@ -94,6 +105,13 @@ class Display(AbstractContextManager["Display"]):
                     self._progress.update(task, visible=False)
             if self._files > 1 or outcome.status != "SUCCEEDED":
                 self._console.print(f"{escape(str(outcome.path))}: {escape(describe(outcome))}")
+
+    def _say_sometimes(self, row: tuple[str, str], line: str) -> None:
+        """What a log needs of a long state: that it moves."""
+        said, at_s = self._said.setdefault(row, ("", self._clock()))
+        if line != said and self._clock() - at_s >= SAY_EVERY_S:
+            self._said[row] = line, self._clock()
+            self._say(line)
 
     def _say(self, line: str) -> None:
         if not self._console.is_terminal:

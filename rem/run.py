@@ -28,7 +28,7 @@ from rem.stages import load_stages
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
 BAD_INPUT = "FAILED"
 # The tiny pipeline's own step, and as much evidence in a long recording as in the short ones it was made for.
-FOR_DEMO = {"segmentation_step": "", "cluster_points": 300}
+FOR_DEMO = {"segmentation_step": "", "cluster_points": 120}
 FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
 
 

@@ -51,11 +51,12 @@ def _diarize(job: ChunkJob, key: str, store: Store, model: Diarizer, budget: Bud
     done = [Slice.from_bytes(store.read_bytes(checkpoint))] if store.exists(checkpoint) else []
     blocks = [windows[i : i + BLOCK_WINDOWS] for i in range(0, len(windows), BLOCK_WINDOWS)]
     finished = len(done[0].segmentations) // BLOCK_WINDOWS if done else 0
+    first_sample = windows.start * model.hop_samples
+    sound = prepared.read_samples(store, first_sample, _end_of(windows, model))
 
     def measure(block: range) -> Slice:
         start = block.start * model.hop_samples
-        end = (block.stop - 1) * model.hop_samples + model.window_samples
-        samples = prepared.read_samples(store, start, end)
+        samples = sound[start - first_sample : _end_of(block, model) - first_sample]
 
         def report(share: float) -> None:
             done_s = (block.start - windows.start + share * len(block)) * model.hop_samples / SAMPLE_RATE_HZ
@@ -73,6 +74,10 @@ def _diarize(job: ChunkJob, key: str, store: Store, model: Diarizer, budget: Bud
         store.write_bytes(checkpoint, _join(done, watch).to_bytes(), CONTENT_TYPE)
         raise
     return _join(done, watch)
+
+
+def _end_of(windows: range, model: Diarizer) -> int:
+    return (windows.stop - 1) * model.hop_samples + model.window_samples
 
 
 def _join(done: Sequence[Slice], watch: Stopwatch) -> Slice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -61,13 +61,16 @@ def _transcribe(
     checkpoint = key.replace(".json", ".partial.json")
     empty: Json = {"batches": 0, "segments": [], "receipts": []}
     done = store.read_json(checkpoint) if store.exists(checkpoint) else empty
-    language = done.get("language") or detect_language(prepared, clips, store, model, settings)
+    sound = prepared.read_samples(store, job.chunk.start, job.chunk.end)
+
+    def cut(clip: Clip) -> Samples:
+        return np.concatenate([sound[r.start - job.chunk.start :][: r.end - r.start] for r in clip.regions])
 
     def transcribe(batch: list[Clip]) -> list[Segment]:
-        sounds = [_read_clip(prepared, store, clip) for clip in batch]
-        heard = model.transcribe(sounds, language)
+        heard = model.transcribe([cut(clip) for clip in batch], language)
         return [s for clip, found in zip(batch, heard, strict=True) for s in place_segments(found, clip)]
 
+    language = done.get("language") or detect_language(clips, cut, model, settings)
     try:
         for found in work_through(
             budget, batches, transcribe, first=done["batches"], what="batches of clips", advice=TOO_SLOW
@@ -87,10 +90,6 @@ def _transcribe(
         "segments": done["segments"],
         "receipts": done["receipts"],
     }
-
-
-def _read_clip(prepared: Prepared, store: Store, clip: Clip) -> Samples:
-    return np.concatenate([prepared.read_samples(store, r.start, r.end) for r in clip.regions])
 
 
 def place_segments(segments: list[Segment], clip: Clip) -> list[Segment]:
@@ -114,13 +113,13 @@ def _keep_inside(word: Word, region: Region) -> Word:
 
 
 def detect_language(
-    prepared: Prepared, clips: list[Clip], store: Store, model: Transcriber, settings: TranscribeSettings
+    clips: list[Clip], cut: Callable[[Clip], Samples], model: Transcriber, settings: TranscribeSettings
 ) -> str:
     """The language that was set, else the one that the longest clip is spoken in."""
     if settings.language or not clips:
         return settings.language or ""
     longest = max(clips, key=lambda clip: clip.seconds)
-    language, _ = model.detect_language(_read_clip(prepared, store, longest))
+    language, _ = model.detect_language(cut(longest))
     return language
 
 

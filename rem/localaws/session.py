@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -24,6 +25,7 @@ from rem.stages import load_stages
 USER, DEVICE = "me", "cli"
 STARTED_AT = "started-at"
 POLL_S = 0.2
+NEWEST = 20  # events that are read at a look, as long as there are new ones
 LOST_S = 60.0  # an upload that started no execution by then is lost, which is a bug
 # Diarize first, its import is the longest wait; then pipeline order, with the other long import last.
 WARM_ORDER = ("diarize", "start", "prepare", "transcribe", "assemble", "enrich", "publish", "cluster")
@@ -100,9 +102,11 @@ class Session:
         """Wait until the execution has ended; tell the watcher about its states on the way."""
         started_s = time.monotonic()
         self._wait_for_start(upload)
+        history: list[dict[str, Any]] = []
         while True:
             execution = self._sfn.describe_execution(executionArn=upload.execution_arn)
-            states = read_states(self.read_history(upload.execution_arn))
+            history += self._read_new(upload.execution_arn, history[-1]["id"] if history else 0)
+            states = read_states(history)
             watch(upload, states)
             if execution["status"] != "RUNNING":
                 break
@@ -121,10 +125,16 @@ class Session:
             wall_s=time.monotonic() - started_s,
         )
 
-    def read_history(self, execution_arn: str) -> Iterator[dict[str, Any]]:
-        pages = self._sfn.get_paginator("get_execution_history")
-        for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False):
-            yield from page["events"]
+    def _read_new(self, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
+        """Events after that one, oldest first: a long history is not read again at every look."""
+        pages = self._sfn.get_paginator("get_execution_history").paginate(
+            executionArn=execution_arn,
+            includeExecutionData=False,
+            reverseOrder=True,
+            PaginationConfig={"PageSize": NEWEST},
+        )
+        newest_first = (event for page in pages for event in page["events"])
+        return list(itertools.takewhile(lambda event: event["id"] > last_id, newest_first))[::-1]
 
     def _wait_for_start(self, upload: Upload) -> None:
         deadline_s = time.monotonic() + LOST_S

@@ -323,8 +323,8 @@ class TestDiarize:
 
     def test_too_many_windows_for_the_memory_are_refused_with_the_settings(self, monkeypatch):
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "3008")
-        cluster.check_memory(15_000, 10_000)
-        message = r"20,000 voices .* need about 4,200 MB and there are 3,008: raise `memory_mb` of cluster"
+        cluster.check_memory(15_000, 35_000)  # a whole day
+        message = r"20,000 voices .* need about 3,790 MB and there are 3,008: raise `memory_mb` of cluster"
         with pytest.raises(SetupError, match=message):
             cluster.check_memory(20_000, 10_000)
 
