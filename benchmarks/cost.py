@@ -7,6 +7,7 @@ than one thread of the machine that measured: that was not measured, so every fi
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from rem.stages import load_stages
 DERATES = (1.0, 2.0, 3.0)
 CLIP_S = 300.0
 SPEECH = (1.0, 0.5, 0.25)
-# Seconds for five minutes, from the receipts of a generated hour; a language model takes longer.
-SMALL_STAGES = {"prepare": 1.3, "cluster": 0.45, "assemble": 0.2, "enrich": 2.0, "publish": 0.2}
+SMALL_STAGES = ("prepare", "cluster", "assemble", "publish")  # theirs are the receipts of a generated clip
+NOTE_S = 2.0  # one answer of a language model
 NOTE_TOKENS = (1_400, 250)  # asked and answered for five dense minutes, docs/adr on enrichment
 NOTE_MODEL = "gpt-6-luna"
 COLD_S, HOP_S = 8.0, 0.4  # a cold start with its models; queue, transition and invoke between two states
@@ -47,10 +48,20 @@ def load_speed(size: str, share: float) -> Speed:
     turns = json.loads((RESULTS / "diarization.json").read_text())["speed"]
     batch = load_stages()["transcribe"].settings["batch_clips"]
     way = f"beam 1, batch {batch}"
-    heard = {r["speech"]: r["cpu_per_s"] for r in words if (r["model"], r["way"]) == (size, way)}
+    heard = {
+        r["speech"]: r["cpu_per_s"] for r in words if (r["model"], r["threads"], r["way"]) == (size, 1, way)
+    }
     step = load_stages()["diarize"].settings["segmentation_step"]
     told = {r["speech"]: r["cpu_per_s"] for r in turns if r["way"] == f"ours, step {step}"}
     return Speed(_between(heard, share), _between(told, share))
+
+
+@functools.cache
+def load_small_stages() -> dict[str, float]:
+    """Seconds of what is neither Transcribe nor Diarize, for five minutes; benchmarks.hour --minutes 5."""
+    clip = json.loads((RESULTS / "minutes-5.json").read_text())
+    seconds = {name: clip["stages"][name]["cpu_s"] * CLIP_S / clip["length_s"] for name in SMALL_STAGES}
+    return seconds | {"enrich": NOTE_S}
 
 
 def _between(measured: dict[float, float], share: float) -> float:
@@ -64,7 +75,7 @@ def _between(measured: dict[float, float], share: float) -> float:
 def bill_clip(size: str, share: float, architecture: Architecture, derate: float, *, llm: bool) -> float:
     """US dollars of one five-minute recording, all-in or AWS only."""
     speed, stages = load_speed(size, share), load_stages()
-    seconds = {name: taken * derate for name, taken in SMALL_STAGES.items()}
+    seconds = {name: taken * derate for name, taken in load_small_stages().items()}
     for name, per_s in (("transcribe", speed.transcribe), ("diarize", speed.diarize)):
         threads = max(1, stages[name].memory_mb // VCPU_MB)
         seconds[name] = per_s * CLIP_S * derate / threads
@@ -114,7 +125,7 @@ def simulate(minutes: float, size: str, share: float, derate: float, workers: in
 
     scale = minutes / 5
     growing = {"prepare": scale, "cluster": scale}
-    small = {name: taken * derate * growing.get(name, 1.0) for name, taken in SMALL_STAGES.items()}
+    small = {name: taken * derate * growing.get(name, 1.0) for name, taken in load_small_stages().items()}
     listen = max(run(speed.transcribe), run(speed.diarize) + HOP_S + small["cluster"])
     rest = small["prepare"] + small["assemble"] + small["enrich"] + small["publish"]
     return rest + listen + 6 * HOP_S + (start_s if cold else 0.0)

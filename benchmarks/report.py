@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.clustering import POINTS
 from benchmarks.cost import DERATES, SPEECH, build_table, simulate
 from benchmarks.transcription import RESULTS
-from rem.stages import ROOT
+from rem.stages import ROOT, load_stages
 
 PAGE = ROOT / "docs" / "performance.md"
 TEMPLATE = Path(__file__).with_name("performance.template.md")
@@ -33,8 +34,26 @@ def table_transcription() -> str:
     rows = [
         (r["model"], f"{r['speech']:.0%}", r["way"], f"{r['cpu_per_s']:.4f}", f"{r['ratio']:.2f}")
         for r in load("transcription")["speed"]
+        if r["threads"] == 1
     ]
     return to_table(("model", "speech", "way", "CPU s per s of sound", "of plain"), rows)
+
+
+def table_threads() -> str:
+    rows = [
+        (r["model"], r["threads"], r["way"], f"{r['cpu_per_s']:.4f}", f"{r['wall_per_s']:.4f}")
+        for r in load("transcription")["speed"]
+        if r["threads"] > 1
+    ]
+    return to_table(("model", "threads", "way", "CPU s per s of sound", "wall s per s"), rows)
+
+
+def table_parts() -> str:
+    rows = [
+        (r["stage"], f"{r['speech']:.0%}", r["part"], f"{r['cpu_per_s']:.4f}", f"{r['share']:.0%}")
+        for r in load("parts")
+    ]
+    return to_table(("stage", "speech", "part", "CPU s per s of sound", "share"), rows)
 
 
 def table_words() -> str:
@@ -60,9 +79,49 @@ def table_steps() -> str:
 
 def table_clustering() -> str:
     rows = [
-        (f"{r['hours']:g}", f"{r['points']:,}", r["peak_mb"], f"{r['cpu_s']:.1f}") for r in load("clustering")
+        (f"{r['hours']:g}", f"{r['points']:,}", r["peak_mb"], f"{r['cpu_s']:.1f}")
+        for r in load("clustering")["memory"]
     ]
     return to_table(("hours", "points", "peak MB", "CPU s"), rows)
+
+
+def table_points() -> str:
+    """DER and whether the number of people is right, by the number of voices that are compared."""
+    found: dict[str, dict[Any, Any]] = {}
+    recordings: list[str] = []
+    for r in load("clustering")["points"]:
+        name = f"{r['people']} people ({r['seed']})"
+        recordings += [name] if name not in recordings else []
+        compared = f"{r['points']:,}" if r["points"] in POINTS else "all"
+        found.setdefault(compared, {})[name] = f"{r['der']:.1%}, {r['voices']}"
+    rows = [(compared, *(cells.get(name, "") for name in recordings)) for compared, cells in found.items()]
+    return to_table(("compared", *recordings), rows)
+
+
+def table_hour() -> str:
+    hour = load("minutes-60")
+    stages, configured = hour["stages"], load_stages()
+    used_s = sum(stage["cpu_s"] for stage in stages.values())
+    rows = [
+        ("sound, words, people", f"{hour['length_s']:.0f} s, {hour['words']:,}, 3"),
+        ("wall", f"{hour['wall_s']:.0f} s"),
+        ("processor time of the stages", f"{used_s:.0f} s"),
+        ("of all processes, starts included", f"{hour['cpu_s']:.0f} s"),
+        ("longest time without a line of progress", f"{hour['stillest_s']:.0f} s"),
+        (
+            "WER, DER, right speaker per word",
+            f"{hour['wer']:.1%}, {hour['der']:.1%}, {hour['speaker_accuracy']:.1%}",
+        ),
+        *(
+            (label["label"], f"{label['words']:,} words; in each ten minutes {' '.join(label['by_part'])}")
+            for label in hour["labels"]
+        ),
+        *(
+            (f"peak of {name}", f"{stage['peak_mb']:.0f} of {configured[name].memory_mb:,} MB")
+            for name, stage in stages.items()
+        ),
+    ]
+    return to_table(("one generated hour", ""), rows)
 
 
 def table_cold() -> str:
@@ -74,7 +133,7 @@ def table_cold() -> str:
 
 
 def table_cost() -> str:
-    sizes = list(dict.fromkeys(r["model"] for r in load("transcription")["speed"]))
+    sizes = list(dict.fromkeys(r["model"] for r in load("transcription")["speed"] if r["threads"] == 1))
     cells = {(r["model"], r["speech"], r["architecture"], r["derate"]): r for r in build_table(sizes)}
     rows = []
     for (size, share, architecture), _ in _group(cells):
@@ -116,7 +175,9 @@ def draw_plots() -> None:
     dense = [r for r in load("diarization")["speed"] if r["speech"] == 1]
     left.bar([r["way"].replace("ours, ", "") for r in dense], [r["ratio"] for r in dense])
     left.set(title="diarization, CPU time of stock", ylabel="ratio")
-    spoken = [r for r in load("transcription")["speed"] if r["speech"] == 1 and r["model"] == "base"]
+    spoken = [
+        r for r in load("transcription")["speed"] if (r["speech"], r["model"], r["threads"]) == (1, "base", 1)
+    ]
     right.barh([r["way"] for r in spoken], [r["ratio"] for r in spoken])
     right.set(title="transcription (base), CPU time of plain", xlabel="ratio")
     figure.tight_layout()
@@ -143,7 +204,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "words": table_words,
     "diarization": table_diarization,
     "steps": table_steps,
+    "threads": table_threads,
+    "parts": table_parts,
     "clustering": table_clustering,
+    "points": table_points,
+    "hour": table_hour,
     "cold": table_cold,
     "cost": table_cost,
     "makespan": table_makespan,

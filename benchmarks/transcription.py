@@ -73,10 +73,11 @@ def limit_tokens(model: Any) -> None:
     wrapped, model.model = model.model, Limited()
 
 
-def time_cpu(work: Callable[[], object]) -> float:
-    started_s = time.process_time()
+def time_both(work: Callable[[], object]) -> tuple[float, float]:
+    """Processor and wall seconds."""
+    cpu_s, wall_s = time.process_time(), time.monotonic()
     work()
-    return time.process_time() - started_s
+    return time.process_time() - cpu_s, time.monotonic() - wall_s
 
 
 def transcribe(model: WhisperTranscriber, path: Path, batch: int, settings: dict[str, Any]) -> list[str]:
@@ -122,20 +123,25 @@ def compare_speed(size: str, threads: int, rounds: int, shares: list[float]) -> 
         path = write(RESULTS.parent / "thinned.wav", thin_out(dense, share) if share < 1 else dense)
         samples = read(path)
         length_s = len(samples) / HZ
-        taken: dict[Any, list[float]] = {way: [] for way in ("plain", *ways)}
+        taken: dict[Any, list[tuple[float, float]]] = {way: [] for way in ("plain", *ways)}
         for _ in range(rounds):
-            taken["plain"].append(time_cpu(lambda samples=samples: plain(stock, samples)))
+            taken["plain"].append(time_both(lambda samples=samples: plain(stock, samples)))
             for (beam, batch), ours in ways.items():
                 work = lambda ours=ours, batch=batch, path=path: transcribe(ours, path, batch, settings)  # noqa: E731
-                taken[beam, batch].append(time_cpu(work))
-        base = statistics.median(taken["plain"])
+                taken[beam, batch].append(time_both(work))
+        base = statistics.median(cpu_s for cpu_s, _ in taken["plain"])
         for way, seconds in taken.items():
-            middle = statistics.median(seconds)
+            cpu_s, wall_s = (statistics.median(column) for column in zip(*seconds, strict=True))
             name = way if way == "plain" else f"beam {way[0]}, batch {way[1]}"
             row = {"model": size, "threads": threads, "speech": share, "way": name}
-            rows.append(row | {"cpu_per_s": middle / length_s, "ratio": middle / base})
+            per_s = {"cpu_per_s": cpu_s / length_s, "wall_per_s": wall_s / length_s}
+            rows.append(row | per_s | {"ratio": cpu_s / base})
             name = f"{size} {threads} threads, {share:.0%} speech, {name}"
-            print(f"{name:<46} {middle / length_s:.4f} CPU s/s  {middle / base:.2f} x plain", flush=True)
+            print(
+                f"{name:<46} {cpu_s / length_s:.4f} CPU s/s  {wall_s / length_s:.4f} wall  "
+                f"{cpu_s / base:.2f} x plain",
+                flush=True,
+            )
     return rows
 
 

@@ -1,7 +1,8 @@
-"""WeSpeaker embeddings with one pass of the network per window, whoever speaks in it.
+"""WeSpeaker embeddings with one pass of the network per window, over what is spoken in it.
 
-pyannote.audio 4.0.7 runs the network once per window and speaker slot, silent slots included. Only the
-pooling depends on the slot, so one pass serves all slots and a silent window needs none (docs/adr/0023).
+pyannote.audio 4.0.7 runs the network over the whole window once per speaker slot, silent slots included.
+Only the pooling depends on the slot, so one pass serves all slots. A frame that no slot is pooled over needs
+no pass, unless a convolution still sees it from a frame that is (docs/adr/0023).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class WindowEmbedder:
         self._leave_out_overlap = leave_out_overlap
         fold_batch_norms(network.resnet)
         network.resnet.to(memory_format=torch.channels_last)
+        self._stride, self._reach = measure_reach(network.resnet)
         self._silent = self._embed_nobody()
 
     def embed(
@@ -66,12 +68,27 @@ class WindowEmbedder:
                 window = samples[start : start + window_samples]
                 window = np.pad(window, (0, window_samples - len(window)))
                 here = speaks[i]
-                pooled = self._network(
-                    torch.from_numpy(window)[None, None], weights=torch.from_numpy(weights[i, here])[None]
-                )
+                features = self._network.compute_fbank(torch.from_numpy(window)[None, None])
+                frames, pooled_over = self._run_trunk(features, torch.from_numpy(weights[i, here])[None])
+                pooled = self._network.resnet.forward_embedding(frames, weights=pooled_over)[1]
                 embeddings[i, here] = pooled[0].numpy()
                 on_progress((i + 1) / windows)
         return embeddings
+
+    def _run_trunk(self, features: Any, weights: Any) -> tuple[Any, Any]:
+        """The trunk's frames that somebody is pooled over, (1, channels, mels, frames), and their weights."""
+        import torch
+
+        resnet = self._network.resnet
+        count = features.shape[1]
+        # As pyannote's pooling would do it: the trunk has fewer frames than the segmentation.
+        weights = torch.nn.functional.interpolate(weights, size=resnet.num_frames(count), mode="nearest")
+        pieces = find_pieces(weights[0].amax(dim=0).numpy() > 0, self._reach)
+        frames = [
+            resnet.forward_frames(features[:, a * self._stride : min(b * self._stride, count)])
+            for a, b in pieces
+        ]
+        return torch.cat(frames, dim=-1), torch.cat([weights[..., a:b] for a, b in pieces], dim=-1)
 
     def _choose_frames(self, segmentations: Floats, window_samples: int) -> Floats:
         """The frames that a slot is pooled over, (windows, slots, frames): pyannote's get_embeddings."""
@@ -100,6 +117,18 @@ class WindowEmbedder:
         return result
 
 
+def find_pieces(needed: npt.NDArray[np.bool_], reach: int) -> list[tuple[int, int]]:
+    """Runs of frames, [start, end), that hold all needed ones and `reach` more on each side.
+
+    The whole where none is needed: a slot may be too short to have a frame of its own.
+    """
+    if not needed.any():
+        return [(0, len(needed))]
+    wide = np.convolve(needed, np.ones(2 * reach + 1), mode="same") > 0
+    edges = np.flatnonzero(np.diff(wide, prepend=False, append=False))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
 def fold_batch_norms(resnet: Any) -> None:
     """Put each batch norm into the convolution before it: the same numbers, a third less time."""
     from torch.nn import Identity
@@ -107,12 +136,30 @@ def fold_batch_norms(resnet: Any) -> None:
 
     resnet.eval()
     resnet.conv1, resnet.bn1 = fuse_conv_bn_eval(resnet.conv1, resnet.bn1), Identity()
-    for layer in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
-        for block in layer:
-            for number in range(1, 4 if hasattr(block, "conv3") else 3):
-                convolution, norm = f"conv{number}", f"bn{number}"
-                fused = fuse_conv_bn_eval(getattr(block, convolution), getattr(block, norm))
-                setattr(block, convolution, fused)
-                setattr(block, norm, Identity())
-            if len(block.shortcut):
-                block.shortcut = fuse_conv_bn_eval(*block.shortcut)
+    for block in _blocks(resnet):
+        for number, convolution in enumerate(_convolutions(block), start=1):
+            norm = f"bn{number}"
+            setattr(block, f"conv{number}", fuse_conv_bn_eval(convolution, getattr(block, norm)))
+            setattr(block, norm, Identity())
+        if len(block.shortcut):
+            block.shortcut = fuse_conv_bn_eval(*block.shortcut)
+
+
+def measure_reach(resnet: Any) -> tuple[int, int]:
+    """Feature frames per frame of the trunk, and how many trunk frames on each side one depends on at most.
+
+    pyannote's own receptive_field_size answers 1 for its ResNets.
+    """
+    stride, reach = 1, 0
+    for convolution in [resnet.conv1, *(c for block in _blocks(resnet) for c in _convolutions(block))]:
+        reach += convolution.kernel_size[1] // 2 * stride
+        stride *= convolution.stride[1]
+    return stride, math.ceil(reach / stride)
+
+
+def _blocks(resnet: Any) -> list[Any]:
+    return [block for n in range(1, 5) for block in getattr(resnet, f"layer{n}")]
+
+
+def _convolutions(block: Any) -> list[Any]:
+    return [getattr(block, f"conv{n}") for n in range(1, 4) if hasattr(block, f"conv{n}")]

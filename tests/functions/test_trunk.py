@@ -13,7 +13,7 @@ import pytest
 from functions.diarize.cluster import count_points
 from functions.diarize.diarizer import PyannoteDiarizer, _spread
 from functions.diarize.slices import Slice, join_slices
-from functions.diarize.trunk import WindowEmbedder
+from functions.diarize.trunk import WindowEmbedder, find_pieces
 from rem.core.chunks import plan_slices, slice_windows, window_count
 from rem.models import DEMO_DIR
 
@@ -155,13 +155,16 @@ def test_full_size_network_gives_the_vectors_of_stock(stock, leave_out_overlap):
             module.running_mean.uniform_(-0.1, 0.1)
             module.running_var.uniform_(0.5, 1.5)
     rng = np.random.default_rng(7)
-    masks = (rng.random((4, 117, 3)) > 0.6).astype(np.float32)
+    masks = (rng.random((5, 293, 3)) > 0.6).astype(np.float32)
     masks[0, :, 2] = 0  # a silent slot
     masks[1] = 0  # a silent window
     masks[2, :, 1] = masks[2, :, 0]  # never alone
-    samples = (rng.standard_normal(3 * HZ) * 0.1).astype(np.float32)  # the last window reaches beyond the end
+    masks[3, 30:-30] = 0  # speech at both ends, nothing between: two passes over pieces
+    masks[4] = 0
+    masks[4, 200:202, 1] = 1  # too short for a frame of its own
+    samples = rng.standard_normal(int(6.5 * HZ)).astype(np.float32) * 0.1  # the last reaches beyond the end
 
-    grid = SlidingWindow(start=0.0, duration=2.0, step=0.5)
+    grid = SlidingWindow(start=0.0, duration=5.0, step=0.5)
     small, stock._embedding = stock._embedding, PyannoteAudioPretrainedSpeakerEmbedding(network)
     try:
         with warnings.catch_warnings():
@@ -173,6 +176,21 @@ def test_full_size_network_gives_the_vectors_of_stock(stock, leave_out_overlap):
     finally:
         stock._embedding = small
     embedder = WindowEmbedder(network, leave_out_overlap=leave_out_overlap)
-    found = embedder.embed(samples, HZ // 2, 2 * HZ, masks, lambda share: None)
+    found = embedder.embed(samples, HZ // 2, 5 * HZ, masks, lambda share: None)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize(
+    ("needed", "pieces"),
+    [
+        ("..#.......", [(0, 5)]),
+        ("#........#", [(0, 3), (7, 10)]),
+        ("#....#....", [(0, 8)]),
+        ("....##....", [(2, 8)]),
+        ("..........", [(0, 10)]),
+        ("##########", [(0, 10)]),
+    ],
+)
+def test_the_trunk_runs_over_what_is_needed_and_two_frames_more(needed, pieces):
+    assert find_pieces(np.array([mark == "#" for mark in needed]), 2) == pieces
