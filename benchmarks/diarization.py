@@ -166,12 +166,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / "diarization.json"
-    found = json.loads(path.read_text()) if path.exists() else {}
+    found: dict[str, Any] = {}
     if arguments.rounds:
         found["speed"] = compare(arguments.seconds, arguments.rounds, arguments.speech)
     if arguments.dialogues:
         found["steps"] = sweep_steps(arguments.dialogues, arguments.seed)
-    path.write_text(json.dumps(found, indent=1))
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(kept | found, indent=1))
 
 
 if __name__ == "__main__":
