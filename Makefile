@@ -7,7 +7,7 @@ TORCHAUDIO := 2.11.0
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 # Tests wait more than they compute: for providers, queues, processes. A file's tests stay together.
-PYTEST = $(BIN)/pytest -q --numprocesses 3 --dist loadfile
+PYTEST = $(BIN)/pytest -q --numprocesses 2 --dist loadfile
 
 # make deploy ENV=dev REGION=eu-central-1; PROFILE and ARCH are optional.
 ENV := dev

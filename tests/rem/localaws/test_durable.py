@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rem.core.errors import SetupError
 from rem.localaws import LocalAws
 from rem.localaws.folder import DataFolder, ObjectFiles, StoredObject
+from tests.rem.localaws.conftest import wait_until
 from tests.rem.localaws.durable_server import BUCKET, TABLE
 from tests.rem.localaws.test_engine import wait
 
@@ -96,15 +97,16 @@ def test_no_acknowledged_write_is_lost_to_a_kill(server):
             threading.Thread(target=write_until_it_breaks, args=(server, number, acknowledged))
             for number in range(4)
         ]
+        enough = len(acknowledged["objects"]) + 10
         for thread in threads:
             thread.start()
-        time.sleep(chance.uniform(0.3, 1.2))
+        wait_until(lambda enough=enough: len(acknowledged["objects"]) >= enough, limit_s=60)
+        time.sleep(chance.uniform(0.0, 0.6))
         server.kill()
         for thread in threads:
             thread.join()
         server.start()
     s3, dynamodb = server.client("s3"), server.client("dynamodb")
-    assert len(acknowledged["objects"]) > 20
     for key, (digest, count) in acknowledged["objects"].items():
         answer = s3.get_object(Bucket=BUCKET, Key=key)
         assert hashlib.sha256(answer["Body"].read()).hexdigest() == digest
