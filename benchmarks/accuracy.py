@@ -14,10 +14,10 @@ import random
 from pathlib import Path
 
 from benchmarks.pipeline import Pipeline
-from rem.core import speakers
-from rem.models import DEMO_DIR
-from rem.score import Reference, Score, score
-from rem.stages import ROOT
+from rem.adapters.models import DEMO_DIR
+from rem.cli.score import Reference, Score, score
+from rem.definition import ROOT
+from rem.transcripts import speakers
 
 INVENTED = ROOT / "build" / "benchmarks" / "dialogues"
 

@@ -21,13 +21,13 @@ from benchmarks.hour import invent_recording
 from benchmarks.transcription import HZ, RESULTS, read
 from functions.diarize.cluster import count_points
 from functions.diarize.diarizer import PyannoteDiarizer
+from functions.diarize.handler import BLOCK_WINDOWS
 from functions.diarize.slices import Slice, join_slices
-from functions.diarize.windows import BLOCK_WINDOWS
+from rem.adapters.models import DEMO_DIR
+from rem.cli.score import Reference, compare_turns
 from rem.core.chunks import window_count
-from rem.models import DEMO_DIR
-from rem.score import Reference, compare_turns
-from rem.stage import peak_memory_mb
-from rem.stages import load_stages
+from rem.definition import load_stages
+from rem.stage.work import peak_memory_mb
 
 WINDOW_S, FRAMES, DIMENSIONS, VOICES = 10.0, 589, 128, 4
 POINTS = (150, 300, 600, 1200, 2400, 15_000)

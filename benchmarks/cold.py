@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 from benchmarks.transcription import RESULTS
-from rem.models import DEMO_DIR
-from rem.stages import load_stages
+from rem.adapters.models import DEMO_DIR
+from rem.definition import load_stages
 
 MEASURE = """
 import json, sys, time
@@ -23,7 +23,7 @@ load = getattr(module, "load_model", None) or getattr(module, "warm_up", None)
 if load:
     load()
 loaded_s = time.process_time()
-from rem.stage import peak_memory_mb
+from rem.stage.work import peak_memory_mb
 heavy = [name for name in ("torch", "ctranslate2", "onnxruntime", "boto3") if name in sys.modules]
 print(json.dumps({"import_s": imported_s - started_s, "load_s": loaded_s - imported_s,
                   "mb": peak_memory_mb(), "heavy": heavy}))

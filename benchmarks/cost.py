@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.transcription import RESULTS
-from rem.config import VCPU_MB
-from rem.core.receipts import Receipt, Usage
-from rem.costs import Architecture, write_bill
-from rem.prices import load_prices
-from rem.stages import load_stages
+from rem.core.sizes import VCPU_MB
+from rem.costs.bill import Architecture, write_bill
+from rem.costs.prices import load_prices
+from rem.definition import load_stages
+from rem.transcripts.receipts import Receipt, Usage
 
 DERATES = (1.0, 2.0, 3.0)
 CLIP_S = 300.0

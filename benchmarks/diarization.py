@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.transcription import HZ, RESULTS, read
 from functions.diarize.diarizer import PyannoteDiarizer
 from functions.diarize.trunk import WindowEmbedder
+from rem.adapters.models import DEMO_DIR
 from rem.core.chunks import window_count
-from rem.models import DEMO_DIR
 
 WINDOW_S = 10.0
 STEPS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)

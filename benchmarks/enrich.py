@@ -1,7 +1,7 @@
 """Requests, tokens and modelled dollars of enrichment, ours against two ways that people do it.
 
 `python -m benchmarks.enrich` asks nobody: the requests are those that Enrich would send, counted and priced
-with rem/prices.yaml. How long the answers are is assumed (ANSWER_TOKENS), and the same in every way.
+with rem/costs/prices.yaml. How long the answers are is assumed (ANSWER_TOKENS), and the same in every way.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from itertools import cycle
 from functions.enrich.estimate import batch_texts, list_texts
 from functions.enrich.prompts import Request, build_requests, estimate_tokens, to_lines
 from functions.enrich.schemas import VECTORS
-from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
-from rem.core.transcript import Segment, Transcript, Word
-from rem.prices import load_prices
-from rem.recipes import load_recipes
-from rem.stages import ROOT, load_stages
+from rem.costs.prices import load_prices
+from rem.definition import ROOT, load_stages
+from rem.stage.recipe_files import load_recipes
+from rem.transcripts.receipts import Usage
+from rem.transcripts.transcript import Segment, Transcript, Word
 
 MINUTES = (5, 60, 180)
 WORDS_PER_MINUTE = 150  # conversation

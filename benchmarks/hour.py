@@ -23,10 +23,10 @@ from typing import Any
 
 from benchmarks.speed import BUILD
 from benchmarks.transcription import RESULTS
-from rem.core.receipts import Receipt
-from rem.core.transcript import Transcript
-from rem.score import Reference, pair_words, score
-from rem.stages import ROOT, load_stages
+from rem.cli.score import Reference, pair_words, score
+from rem.definition import ROOT, load_stages
+from rem.transcripts.receipts import Receipt
+from rem.transcripts.transcript import Transcript
 
 TURNS_PER_MINUTE = 12.5  # of invented dialogues: a little longer than asked for
 PART_S = 600.0
@@ -51,7 +51,7 @@ def run(recording: Path) -> tuple[Transcript, dict[str, float]]:
     """`rem run` as a process of its own, its progress timed line by line."""
     out = BUILD / "out"
     models = ("--whisper", "demo", "--diarization", "demo", "--language", "en", "--out", str(out))
-    command = [sys.executable, "-c", "from rem.cli import main; main()", "run", str(recording), *models]
+    command = [sys.executable, "-c", "from rem.cli.main import main; main()", "run", str(recording), *models]
     started_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

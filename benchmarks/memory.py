@@ -11,9 +11,9 @@ import wave
 from pathlib import Path
 
 from benchmarks.speed import BUILD, SETTINGS, STAGES, run_once
-from rem.localaws.session import open_session
-from rem.models import DEMO_DIR
-from rem.stages import load_stages
+from rem.adapters.models import DEMO_DIR
+from rem.definition import load_stages
+from rem.home.session import open_session
 
 
 def repeat(source: Path, minutes: float) -> Path:

@@ -20,8 +20,8 @@ from benchmarks.diarization import build_pair, measure_ours, set_step
 from benchmarks.random_models import build_whisper
 from benchmarks.transcription import DATA, HZ, RESULTS, limit_tokens, read, thin_out, transcribe, write
 from functions.transcribe.whisper import WhisperTranscriber
-from rem.models import DEMO_DIR
-from rem.stages import load_stages
+from rem.adapters.models import DEMO_DIR
+from rem.definition import load_stages
 
 
 class Clock:

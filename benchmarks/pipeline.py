@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from functions.assemble import handler as assemble
-from functions.diarize import cluster, windows
+from functions.diarize import cluster
+from functions.diarize import handler as windows
 from functions.diarize.diarizer import PyannoteDiarizer
 from functions.prepare import handler as prepare
 from functions.transcribe import handler as transcribe
 from functions.transcribe.whisper import WhisperTranscriber
-from rem.config import AssembleSettings, ClusterSettings, PrepareSettings, TranscribeSettings
-from rem.core.transcript import Transcript
-from rem.stage import Budget
-from rem.stages import load_stages
+from rem.definition import load_stages
+from rem.stage.settings import AssembleSettings, ClusterSettings, PrepareSettings, TranscribeSettings
+from rem.stage.work import Budget
+from rem.transcripts.transcript import Transcript
 from tests.fakes import FakeCatalog, FakeStore
 
 

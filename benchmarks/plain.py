@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 from functions.diarize import torchaudio_shim
-from rem.models import DEMO_DIR
+from rem.adapters.models import DEMO_DIR
 
 
 def main(

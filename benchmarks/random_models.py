@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rem.models import DEMO_DIR
-from rem.stages import ROOT
+from rem.adapters.models import DEMO_DIR
+from rem.definition import ROOT
 
 MODELS = ROOT / "build" / "benchmarks" / "models"
 WHISPER = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}  # width, heads, layers

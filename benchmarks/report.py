@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.clustering import POINTS
 from benchmarks.cost import DERATES, SPEECH, build_table, simulate
 from benchmarks.transcription import RESULTS
-from rem.stages import ROOT, load_stages
+from rem.definition import ROOT, load_stages
 
 PAGE = ROOT / "docs" / "performance.md"
 TEMPLATE = Path(__file__).with_name("performance.template.md")

@@ -16,11 +16,11 @@ import wave
 from collections.abc import Mapping
 from pathlib import Path
 
-from rem.localaws.sandbox import Report
-from rem.localaws.session import Outcome, Session, Upload, open_session
-from rem.models import DEMO_DIR
-from rem.progress import StateProgress
-from rem.stages import ROOT
+from rem.adapters.models import DEMO_DIR
+from rem.definition import ROOT
+from rem.executions.history import StateProgress
+from rem.home.session import Outcome, Session, Upload, open_session
+from rem.lambdas.sandbox import Report
 
 BUILD = ROOT / "build" / "benchmarks"
 SETTINGS = {
@@ -97,7 +97,7 @@ def time_command(*arguments: str) -> float:
 def compare_with_plain(recording: Path, rounds: int) -> None:
     out = str(BUILD / "out")
     models = ("--whisper", "demo", "--diarization", "demo", "--language", "en", "--out", out)
-    command = ("-c", "from rem.cli import main; main()", "run", str(recording), *models)
+    command = ("-c", "from rem.cli.main import main; main()", "run", str(recording), *models)
     ours, plain = [], []
     for _ in range(rounds):
         ours.append(time_command(*command))

@@ -23,10 +23,10 @@ from benchmarks.random_models import build_whisper
 from functions.prepare.speech import find_speech
 from functions.transcribe.handler import place_segments
 from functions.transcribe.whisper import WhisperTranscriber
-from rem.config import PrepareSettings
+from rem.adapters.models import DEMO_DIR
 from rem.core.chunks import pack_regions
-from rem.models import DEMO_DIR
-from rem.stages import ROOT, load_stages
+from rem.definition import ROOT, load_stages
+from rem.stage.settings import PrepareSettings
 
 RESULTS = ROOT / "build" / "benchmarks" / "results"
 DATA = ROOT / "tests" / "data"
@@ -148,7 +148,7 @@ def compare_speed(size: str, threads: int, rounds: int, shares: list[float]) -> 
 def compare_words(folder: Path) -> list[dict[str, Any]]:
     import jiwer
 
-    from rem.score import Reference, normalise
+    from rem.cli.score import Reference, normalise
 
     settings = load_stages()["transcribe"].settings
     rows = []

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rem.aws import DynamoKeys
+from rem.adapters.dynamodb import DynamoKeys
 from rem.core.errors import SetupError
-from rem.keys import Keyring
+from rem.library.keyring import Keyring
 
 
 class Cloud:

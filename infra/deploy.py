@@ -20,9 +20,9 @@ from typing import Any, Protocol
 
 from infra.cloud import Cloud
 from infra.images import Image, build_images
+from rem.adapters.models import TOKEN_HELP
 from rem.core.errors import SetupError
-from rem.models import TOKEN_HELP
-from rem.stages import ROOT
+from rem.definition import ROOT
 
 INFRA = ROOT / "infra"
 PROJECT = "rem"

@@ -9,19 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rem.stages import ROOT, StageConfig, load_stages
+from rem.definition import ROOT, StageConfig, load_stages
 
 COPY = re.compile(r"^COPY (?!--from)(.+)$", re.MULTILINE)
 TAG_HEX = 16
-# Only the laptop uses these: a change of them is no new image.
-ONLY_ON_LAPTOPS = (
-    "rem/localaws/",
-    "rem/commands/",
-    "rem/cli.py",
-    "rem/run.py",
-    "rem/display.py",
-    "rem/watch.py",
-)
+ONLY_ON_LAPTOPS = ("rem/cli/", "rem/home/", "rem/lambdas/", "rem/states/")  # a change there is no new image
 MODEL_ARGUMENTS = {  # setting of stages.yaml that names the model -> the Dockerfile's build argument
     "whisper_model": "WHISPER_MODEL",
     "diarization_model": "DIARIZATION_MODEL",

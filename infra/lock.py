@@ -15,7 +15,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from rem.stages import ROOT
+from rem.definition import ROOT
 
 OLDEST_PYTHON = "3.11"
 NOT_FROM_PYPI = re.compile(r"(torch|torchaudio|triton|nvidia-.*|cuda-.*)==")

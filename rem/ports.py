@@ -1,4 +1,4 @@
-"""What the stages need from the outside, as protocols. Adapters: rem/aws.py and one model class per stage."""
+"""Protocols of what REM needs from outside. rem/adapters and one model class per stage implement them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rem.core.api_keys import Key
 from rem.core.jobs import Status
-from rem.core.keyring import Key
-from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
-from rem.core.transcript import Segment, Transcript, Turn
+from rem.transcripts.receipts import Usage
+from rem.transcripts.transcript import Segment, Transcript, Turn
 
 Samples = npt.NDArray[np.float32]  # shape (n,), 16 kHz mono, -1 to 1
 Floats = npt.NDArray[np.float32]

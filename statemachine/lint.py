@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rem.core import errors
-from rem.stages import PLACEHOLDER, STATE_MARGIN_S, StageConfig, load_definition, load_stages
+from rem.definition import PLACEHOLDER, STATE_MARGIN_S, StageConfig, load_definition, load_stages
 
 State = Mapping[str, Any]
 AWS_ERRORS = (

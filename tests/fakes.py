@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rem.core.api_keys import Key
 from rem.core.jobs import Status
-from rem.core.keyring import Key
 from rem.core.recordings import Recording
-from rem.core.transcript import Segment, Word
 from rem.ports import Head, Json, Page, Samples, StoredPart
+from rem.transcripts.transcript import Segment, Word
 
 
 @dataclass

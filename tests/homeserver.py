@@ -18,12 +18,12 @@ from typing import Any, Self
 
 import httpx2
 
-from rem.models import DEMO_DIR
-from rem.stages import ROOT
+from rem.adapters.models import DEMO_DIR
+from rem.definition import ROOT
 
 HZ = 16_000
 START_S = 90.0
-CLI = (sys.executable, "-c", "from rem.cli import main; main()")
+CLI = (sys.executable, "-c", "from rem.cli.main import main; main()")
 DEMO_MODELS = ("--whisper", "demo", "--diarization", "demo", "--language", "en")
 
 

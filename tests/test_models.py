@@ -15,12 +15,12 @@ from benchmarks.pipeline import Pipeline
 from functions.prepare import handler as prepare
 from functions.prepare.speech import find_speech
 from functions.transcribe import handler as transcribe
-from rem.config import PrepareSettings, TranscribeSettings
+from rem.adapters.models import DEMO_DIR
+from rem.cli.score import Reference, score
 from rem.core.errors import BudgetError
-from rem.models import DEMO_DIR
-from rem.score import Reference, score
-from rem.stage import Budget
-from rem.stages import load_stages
+from rem.definition import load_stages
+from rem.stage.settings import PrepareSettings, TranscribeSettings
+from rem.stage.work import Budget
 from tests.fakes import FakeCatalog, FakeStore
 from tests.functions.sounds import write_wav
 

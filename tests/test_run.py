@@ -23,7 +23,7 @@ from tests.functions.sounds import HZ, break_sizes, encode, tone, write_video_wi
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 ROOT = Path(__file__).parents[1]
-REM = [sys.executable, "-c", "from rem.cli import main; main()"]
+REM = [sys.executable, "-c", "from rem.cli.main import main; main()"]
 DEMO_MODELS = ["--whisper", "demo", "--diarization", "demo"]
 
 
@@ -196,7 +196,7 @@ def test_folder_that_cannot_be_written_is_found_out_before_the_work(tmp_path):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; sys.argv = ['rem', '--help']\ntry:\n from rem.cli import main; main()\n"
+    code = "import sys; sys.argv = ['rem', '--help']\ntry:\n from rem.cli.main import main; main()\n"
     code += "except SystemExit: pass\n"
     code += "heavy = {'boto3', 'moto', 'torch', 'numpy', 'rich', 'pydantic', 'yaml'}\n"
     code += "print(sorted(heavy & set(sys.modules)))"

@@ -8,7 +8,7 @@ import pytest
 
 from functions.enrich.schemas import Notes
 from tests.openai_server import failure, serve
-from tests.rem.core.test_transcript import SCHEMA
+from tests.rem.transcripts.test_transcript import SCHEMA
 from tests.test_run import DEMO_MODELS, ROOT, rem
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]

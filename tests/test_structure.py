@@ -2,113 +2,165 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from infra.images import ONLY_ON_LAPTOPS
+
 ROOT = Path(__file__).parents[1]
-LAYERS = {  # package -> what of ours it may import
-    "rem/core": {"rem.core"},
-    "rem/ports.py": {"rem.core"},
-    "rem/aws.py": {"rem.core", "rem.ports"},
-    "rem/config.py": {"rem.core"},
-    "rem/documents.py": {"rem.core", "rem.ports"},
-    "rem/library.py": {"rem.core", "rem.ports", "rem.documents"},
-    "rem/keys.py": {"rem.core", "rem.ports"},
-    "rem/observe.py": {"rem.core"},
-    "rem/intake.py": {"rem.core", "rem.ports", "rem.library"},
-    "rem/stages.py": set(),
-    "rem/progress.py": set(),
-    "functions": {
-        *("rem.core", "rem.ports", "rem.aws", "rem.config", "rem.stage", "rem.audio", "functions"),
-        *("rem.recipes", "rem.prices", "rem.documents", "rem.library", "rem.keys", "rem.intake"),
-        "rem.observe",
-    },
-    "rem/media.py": set(),
-    "rem/uploader.py": {"rem.core", "rem.intake", "rem.media"},
-    "rem/localaws": {"rem.core", "rem.stages", "rem.progress", "rem.media", "rem.localaws"},
-}
-VENDORS = {  # heavy import -> the only places that may have it
-    "boto3": {"rem/aws.py", "rem/localaws/", "rem/commands/target.py"},
-    "moto": {"rem/localaws/"},
-    "faster_whisper": {
-        "functions/transcribe/whisper.py",
-        "functions/prepare/",
-        "rem/models.py",
-        "models/training/",
-    },
-    "pyannote": {"functions/diarize/", "rem/score.py", "models/training/"},
-    "torch": {"functions/diarize/", "models/training/"},
-    "av": {"functions/prepare/decode.py"},
-    "yake": {"functions/enrich/offline.py"},
-    "openai": {"functions/enrich/openai_model.py"},
-    "rapidfuzz": {"functions/enrich/evidence.py"},
-    "jiwer": {"rem/score.py"},
-    "pysubs2": {"rem/core/captions.py"},
-}
-PURE = {"pysubs2"}  # what rem.core may import beside the standard library
-SOURCES = [
-    p for folder in ("rem", "functions", "statemachine", "models") for p in (ROOT / folder).rglob("*.py")
-]
 
 
-LAPTOP = (
-    "rem/localaws/",
-    "rem/cli.py",
-    "rem/commands/",
-    "rem/run.py",
-    "rem/display.py",
-    "rem/home.py",
-    "rem/receiving.py",
+@dataclass(frozen=True)
+class Room:
+    """A folder, or a module that differs from its folder.
+
+    Attributes:
+        imports: Rooms of ours that it may import beside itself; one name a word, `*` for any.
+        vendors: Of HEAVY, those that it may import.
+        in_images: Whether the images of Lambda carry it.
+    """
+
+    imports: str = ""
+    vendors: str = ""
+    in_images: bool = False
+
+
+STAGE_NEEDS = "rem/core rem/transcripts rem/executions rem/costs rem/ports rem/library rem/adapters rem/stage"
+ROOMS = {  # from the inside out; a module is ruled by the longest name that it starts with
+    "rem/core": Room(in_images=True),
+    "rem/transcripts": Room("rem/core", in_images=True),
+    "rem/transcripts/captions.py": Room("rem/core rem/transcripts", "pysubs2", in_images=True),
+    "rem/executions": Room("rem/core", in_images=True),
+    "rem/definition.py": Room(in_images=True),
+    "rem/costs": Room("rem/core rem/transcripts rem/definition", in_images=True),
+    "rem/ports.py": Room("rem/core rem/transcripts", in_images=True),
+    "rem/library": Room("rem/core rem/transcripts rem/ports", in_images=True),
+    "rem/adapters": Room(
+        "rem/core rem/executions rem/costs rem/definition rem/ports", "boto3 botocore", in_images=True
+    ),
+    "rem/adapters/models.py": Room(
+        "rem/core rem/definition", "faster_whisper huggingface_hub", in_images=True
+    ),
+    "rem/stage": Room(
+        "rem/core rem/transcripts rem/costs rem/definition rem/ports rem/adapters",
+        in_images=True,
+    ),
+    "functions/__init__.py": Room(in_images=True),
+    "functions/ingest": Room(STAGE_NEEDS, in_images=True),
+    "functions/prepare": Room(STAGE_NEEDS, "faster_whisper", in_images=True),
+    "functions/prepare/decode.py": Room(STAGE_NEEDS, "av", in_images=True),
+    "functions/transcribe": Room(STAGE_NEEDS, in_images=True),
+    "functions/transcribe/whisper.py": Room(STAGE_NEEDS, "faster_whisper", in_images=True),
+    "functions/diarize": Room(STAGE_NEEDS, "pyannote torch torchaudio", in_images=True),
+    "functions/assemble": Room(STAGE_NEEDS, in_images=True),
+    "functions/enrich": Room(STAGE_NEEDS, in_images=True),
+    "functions/enrich/offline.py": Room(STAGE_NEEDS, "yake", in_images=True),
+    "functions/enrich/openai_model.py": Room(STAGE_NEEDS, "openai", in_images=True),
+    "functions/enrich/evidence.py": Room(STAGE_NEEDS, "rapidfuzz", in_images=True),
+    "functions/publish": Room(STAGE_NEEDS, in_images=True),
+    "rem/lambdas": Room(),
+    "rem/states": Room("rem/core rem/adapters rem/lambdas", "moto boto3 botocore"),
+    "rem/home": Room(
+        "rem/core rem/executions rem/definition rem/library rem/adapters rem/lambdas rem/states"
+    ),
+    "rem/cli": Room(
+        "rem/core rem/transcripts rem/executions rem/costs rem/definition rem/ports rem/library rem/adapters "
+        "rem/stage rem/home rem/lambdas functions/enrich",  # `rem recipes` estimates a recipe's tokens
+    ),
+    "rem/cli/score.py": Room("rem/core rem/transcripts", "jiwer pyannote"),
+    "rem/cli/target.py": Room("rem/core rem/adapters rem/home rem/lambdas", "boto3 botocore"),
+    "rem/cli/commands/dlq.py": Room("rem/core rem/adapters rem/cli", "botocore"),
+    "statemachine": Room("rem/core rem/definition"),
+    "infra": Room("rem/core rem/definition rem/library rem/adapters", "boto3 botocore"),
+    "models": Room("functions", "*"),
+    "firmware": Room(),
+    "benchmarks": Room("*", "*"),
+}
+HEAVY = set(
+    "boto3 botocore moto faster_whisper huggingface_hub pyannote torch torchaudio av yake openai rapidfuzz "
+    "jiwer pysubs2".split()
 )
+PURE = ("rem/core", "rem/transcripts", "rem/executions")  # the standard library, and what the table names
+OURS = ("rem", "functions", "statemachine", "infra", "models", "benchmarks")
+SOURCES = [path for folder in (*OURS, "firmware") for path in (ROOT / folder).rglob("*.py")]
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def find_room(path_name: str) -> str:
+    """The longest name of the table that a module, or an imported name written as a path, starts with."""
+    fits = [room for room in ROOMS if f"{path_name}/".startswith(f"{room.removesuffix('.py')}/")]
+    fits += [room for room in ROOMS if room == path_name]
+    return max(fits, key=len, default="")
+
+
+def find_folder(room: str) -> str:
+    """The folder whose modules a room may import freely: its own."""
+    folder = room.rpartition("/")[0]
+    return f"{folder}/" if room.endswith(".py") and folder in ROOMS else f"{room.removesuffix('.py')}/"
 
 
 def imports(path: Path) -> Iterator[str]:
+    """Dotted names; `from a import b` as a.b."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+def allows(words: str, found: str) -> bool:
+    return "*" in words.split() or any(f"{found}/".startswith(f"{word}/") for word in words.split())
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_point_inwards(layer):
-    for path in [p for p in SOURCES if name(p).startswith(layer)]:
-        ours = {i for i in imports(path) if i.split(".")[0] in ("rem", "functions", "statemachine")}
-        outside = {i for i in ours if not any(i == ok or i.startswith(ok + ".") for ok in LAYERS[layer])}
-        assert not outside, f"{name(path)} imports {outside}"
+def test_every_module_is_in_a_room():
+    assert not [
+        name(path) for path in SOURCES if not find_room(name(path)) and name(path) != "rem/__init__.py"
+    ]
 
 
-def test_core_imports_only_the_standard_library():
-    import sys
-
-    for path in [p for p in SOURCES if name(p).startswith("rem/core/")]:
-        roots = {i.split(".")[0] for i in imports(path)}
-        assert roots <= sys.stdlib_module_names | {"rem"} | PURE, name(path)
+def test_the_table_names_no_room_that_is_gone():
+    assert not [room for room in ROOMS if not (ROOT / room).exists()]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_each_heavy_vendor_has_one_home(vendor):
-    homes = {name(p) for p in SOURCES if any(i.split(".")[0] == vendor for i in imports(p))}
-    strays = {home for home in homes if not home.startswith(tuple(VENDORS[vendor]))}
-    assert not strays
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_follow_the_table(room):
+    for path in [path for path in SOURCES if find_room(name(path)) == room]:
+        for imported in imports(path):
+            target = imported.replace(".", "/")
+            root = imported.split(".")[0]
+            if root in OURS and not f"{target}/".startswith(find_folder(room)):
+                assert allows(ROOMS[room].imports, target), f"{name(path)} imports {imported}"
+            if root in HEAVY:
+                assert allows(ROOMS[room].vendors, root), f"{name(path)} imports {imported}"
 
 
-def test_local_aws_is_known_only_by_the_command_line():
-    for path in SOURCES:
-        if any(i.startswith("rem.localaws") for i in imports(path)):
-            assert name(path).startswith(LAPTOP)
+def test_pure_rooms_import_only_the_standard_library():
+    for path in [path for path in SOURCES if name(path).startswith(PURE)]:
+        roots = {imported.split(".")[0] for imported in imports(path)}
+        allowed = sys.stdlib_module_names | {"rem"} | set(ROOMS[find_room(name(path))].vendors.split())
+        assert roots <= allowed, name(path)
+
+
+def test_images_carry_the_rooms_that_the_table_says():
+    laptop = {room for room, row in ROOMS.items() if room.startswith("rem/") and not row.in_images}
+    assert {room for room in laptop if not room.endswith(".py")} == {r.rstrip("/") for r in ONLY_ON_LAPTOPS}
+    for room, row in ROOMS.items():
+        if row.in_images:
+            targets = [find_room(word) for word in row.imports.split()]
+            assert all(ROOMS[target].in_images for target in targets if target), room
 
 
 def test_handlers_import_no_model_at_module_level():
     heavy = {"faster_whisper", "pyannote", "torch", "av", "yake", "openai"}
     for path in (ROOT / "functions").rglob("*.py"):
-        if path.name in ("handler.py", "windows.py", "cluster.py", "start.py", "model.py"):
+        if path.name in ("handler.py", "cluster.py", "start.py", "model.py"):
             top = ast.parse(path.read_text()).body
             modules = {
                 alias.name.split(".")[0]
@@ -141,7 +193,7 @@ def test_readme_tree_names_every_room():
 
 
 def test_every_command_is_in_the_readme_or_docs():
-    from rem.cli import app
+    from rem.cli.main import app
 
     pages = (ROOT / "README.md").read_text() + "".join(p.read_text() for p in (ROOT / "docs").rglob("*.md"))
     for command in app.registered_commands:
@@ -151,7 +203,7 @@ def test_every_command_is_in_the_readme_or_docs():
 
 def test_a_setting_of_two_stages_has_one_value():
     """Diarize and Cluster work on one grid with one model."""
-    from rem.stages import load_stages
+    from rem.definition import load_stages
 
     values: dict[str, set[object]] = {}
     for stage in load_stages().values():
@@ -161,7 +213,7 @@ def test_a_setting_of_two_stages_has_one_value():
 
 
 def test_every_setting_is_explained_in_the_docs():
-    from rem.stages import load_stages
+    from rem.definition import load_stages
 
     page = (ROOT / "docs" / "operations.md").read_text()
     settings = {setting for stage in load_stages().values() for setting in stage.settings}

@@ -8,18 +8,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from rem.audio import Prepared
-from rem.aws import DynamoCatalog, S3Store
-from rem.config import AssembleSettings
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
 from rem.core.jobs import AssembleJob, Status
-from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint, transcript_key
-from rem.core.receipts import Receipt, sum_by_stage
-from rem.core.speakers import measure_speakers, split_at_speakers
-from rem.core.transcript import Segment, Transcript, Turn, join_chunks
-from rem.observe import observed
+from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint, transcript_key
 from rem.ports import Catalog, Json, Store
-from rem.recipes import choose_recipes
-from rem.stage import Context, build_once
+from rem.stage.observe import observed
+from rem.stage.prepared import Prepared
+from rem.stage.recipe_files import choose_recipes
+from rem.stage.settings import AssembleSettings
+from rem.stage.work import Context, build_once
+from rem.transcripts.receipts import Receipt, sum_by_stage
+from rem.transcripts.speakers import measure_speakers, split_at_speakers
+from rem.transcripts.transcript import Segment, Transcript, Turn, join_chunks
 
 VERSION = 1
 

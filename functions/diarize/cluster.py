@@ -7,16 +7,16 @@ from typing import Any
 
 from functions.diarize.model import load_model
 from functions.diarize.slices import Floats, Slice, join_slices
-from rem.aws import S3Store
-from rem.config import ClusterSettings, is_provisioned, memory_mb
+from rem.adapters.s3 import S3Store
 from rem.core.errors import SetupError
 from rem.core.jobs import ClusterJob
-from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
-from rem.core.speakers import label_by_appearance
-from rem.core.transcript import Turn
-from rem.observe import observed, step
+from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.ports import Diarizer, Json, Store
-from rem.stage import Context, build_once
+from rem.stage.observe import observed, step
+from rem.stage.settings import ClusterSettings, is_provisioned, memory_mb
+from rem.stage.work import Context, build_once
+from rem.transcripts.speakers import label_by_appearance
+from rem.transcripts.transcript import Turn
 
 VERSION = 3
 LEAST_SHARE = 0.2  # of a window; pyannote's filter_embeddings

@@ -23,8 +23,8 @@ import numpy.typing as npt
 from functions.diarize.trunk import WindowEmbedder, is_wespeaker
 from rem.core.errors import SetupError
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.core.transcript import Turn
 from rem.ports import Samples
+from rem.transcripts.transcript import Turn
 
 Floats = npt.NDArray[np.float32]
 PROGRESS_STEPS = 50

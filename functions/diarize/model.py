@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from rem.config import DiarizeSettings, thread_count
 from rem.ports import Diarizer
+from rem.stage.settings import DiarizeSettings, thread_count
 
 
 @functools.cache

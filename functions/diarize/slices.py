@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rem.core.receipts import Receipt
+from rem.transcripts.receipts import Receipt
 
 Floats = npt.NDArray[np.float32]
 

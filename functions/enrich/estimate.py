@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from functions.enrich.openai_model import price_usd
 from functions.enrich.prompts import build_requests, estimate_tokens, to_lines
 from functions.enrich.schemas import VECTORS
-from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
-from rem.core.transcript import Transcript
+from rem.transcripts.receipts import Usage
+from rem.transcripts.transcript import Transcript
 
 BATCH_TEXTS = 2_048  # OpenAI's limit of inputs per embedding request
 BATCH_TOKENS = 250_000  # its limit is 300,000 per request

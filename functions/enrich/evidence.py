@@ -17,7 +17,7 @@ from functions.enrich.schemas import (
     SpeakerName,
     SpeakerNames,
 )
-from rem.core.transcript import Transcript
+from rem.transcripts.transcript import Transcript
 
 FARTHEST_MISHEARING = 0.6  # edits per character of the longer text; "pie torch" for "PyTorch" is 0.33
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"

@@ -8,17 +8,17 @@ from typing import Any
 from functions.enrich.key import has_server, load_key
 from functions.enrich.limits import check_ceiling, fit_recipe
 from functions.enrich.schemas import OUTPUTS, check_output
-from rem.aws import S3Store
-from rem.config import EnrichSettings, memory_mb
+from rem.adapters.s3 import S3Store
 from rem.core.jobs import EnrichJob
-from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
-from rem.core.receipts import Receipt, Usage
+from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recipes import Recipe
-from rem.core.transcript import Transcript
-from rem.observe import observed
 from rem.ports import Enricher, Json, Memory, Store
-from rem.recipes import find_recipe, load_recipes
-from rem.stage import Budget, Context, build_once
+from rem.stage.observe import observed
+from rem.stage.recipe_files import find_recipe, load_recipes
+from rem.stage.settings import EnrichSettings, memory_mb
+from rem.stage.work import Budget, Context, build_once
+from rem.transcripts.receipts import Receipt, Usage
+from rem.transcripts.transcript import Transcript
 
 VERSION = 2
 

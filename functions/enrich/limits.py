@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rem.config import EnrichSettings
 from rem.core.errors import SetupError
 from rem.core.recipes import MERGE_FACTOR, Recipe
-from rem.core.transcript import Transcript
 from rem.ports import Enricher
+from rem.stage.settings import EnrichSettings
+from rem.transcripts.transcript import Transcript
 
 
 def fit_recipe(recipe: Recipe, settings: EnrichSettings) -> Recipe:
@@ -44,7 +44,7 @@ def check_ceiling(
     if costs[recipe.name] is None:
         raise SetupError(
             f"the price of {model.choose_model(recipe)} is not known, so the ceiling of ${ceiling_usd:g} "
-            "(REM_MAX_ENRICH_USD) cannot be kept: add it to rem/prices.yaml, or set no ceiling"
+            "(REM_MAX_ENRICH_USD) cannot be kept: add it to rem/costs/prices.yaml, or set no ceiling"
         )
     total_usd = sum(usd or 0.0 for usd in costs.values())
     if total_usd > ceiling_usd:

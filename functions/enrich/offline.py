@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from functions.enrich.schemas import ActionItem, Chapter, Chapters, Item, Notes
 from functions.enrich.vectors import build_lexical, to_bytes
-from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
-from rem.core.transcript import Segment, Transcript
 from rem.ports import Memory, Note
+from rem.transcripts.receipts import Usage
+from rem.transcripts.transcript import Segment, Transcript
 
 TOPICS = 5
 LONGEST_PHRASE = 2  # words per key phrase

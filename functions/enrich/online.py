@@ -13,11 +13,11 @@ from functions.enrich.openai_model import Answered, OpenAIModel
 from functions.enrich.prompts import Request, build_requests, disarm, to_lines
 from functions.enrich.schemas import OUTPUTS, VECTORS, Answer
 from rem.core.errors import AnswerError, BudgetError
-from rem.core.receipts import Usage
 from rem.core.recipes import Recipe
-from rem.core.transcript import Transcript
 from rem.ports import Json, Memory, Note
-from rem.stage import Budget
+from rem.stage.work import Budget
+from rem.transcripts.receipts import Usage
+from rem.transcripts.transcript import Transcript
 
 SHORTEST_REQUEST_S = 5.0  # with less time left, the next attempt asks
 

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from functions.enrich.prompts import Request, estimate_tokens
 from functions.enrich.schemas import Answer
 from rem.core.errors import AnswerError, BusyError, SetupError
-from rem.core.receipts import Usage
+from rem.costs.prices import load_prices
 from rem.ports import Floats
-from rem.prices import load_prices
+from rem.transcripts.receipts import Usage
 
 QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 REASON_CHARACTERS = 200  # of a server's own message
@@ -177,7 +177,7 @@ def _hide_password(url: str) -> str:
 
 
 def price_usd(model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float | None:
-    """None where rem/prices.yaml does not know the model."""
+    """None where rem/costs/prices.yaml does not know the model."""
     price = load_prices().llm.get(model)
     return None if price is None else price.cost_usd(input_tokens, output_tokens, cached_tokens)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rem.core.errors import SetupError
 from rem.core.recipes import Recipe
-from rem.core.transcript import Transcript
+from rem.transcripts.transcript import Transcript
 
 BYTES_PER_TOKEN = 3  # English has about 4, Chinese about 3 per token: an estimate that errs upwards
 REQUEST_TOKENS = 20  # what a request has beside its texts

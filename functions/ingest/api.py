@@ -38,21 +38,23 @@ from functions.ingest.schemas import (
     UploadRequest,
     UploadState,
 )
-from rem.aws import DynamoCatalog, DynamoKeys, Executions, S3Store, S3Uploads
-from rem.config import ApiSettings
+from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
+from rem.adapters.s3 import S3Store, S3Uploads
+from rem.adapters.step_functions import Executions
+from rem.core.api_keys import Key, Scope
 from rem.core.errors import BusyError, InputError
-from rem.core.executions import RUNNING
-from rem.core.keyring import Key, Scope
-from rem.core.keys import execution_name
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
+from rem.core.places import execution_name
 from rem.core.tickets import Ticket, write_ticket
-from rem.documents import CONTENT_TYPES
-from rem.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
-from rem.keys import Keyring
-from rem.library import Library, NotFoundError, render
-from rem.observe import load_logger, observed
+from rem.executions.changes import RUNNING
+from rem.library.documents import CONTENT_TYPES
+from rem.library.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
+from rem.library.keyring import Keyring
+from rem.library.library import Library, NotFoundError, render
 from rem.ports import Executions as ExecutionsPort
 from rem.ports import Json, Uploads
+from rem.stage.observe import load_logger, observed
+from rem.stage.settings import ApiSettings
 
 KEY_HEADER = "x-api-key"
 OPEN_PATHS = ("/health",)  # answered without a key

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from rem.core.recordings import ID
-from rem.intake import Announcement
+from rem.library.intake import Announcement
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # a raw key's folder has four digits
 

@@ -9,13 +9,14 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions.ingest.route import choose_machine
-from rem.aws import S3Store, start_execution
-from rem.config import RouteSettings
+from rem.adapters.s3 import S3Store
+from rem.adapters.step_functions import start_execution
 from rem.core.errors import InputError
-from rem.core.keys import execution_name
-from rem.core.uploads import parse_message
-from rem.observe import observed
+from rem.core.messages import parse_message
+from rem.core.places import execution_name
 from rem.ports import Json
+from rem.stage.observe import observed
+from rem.stage.settings import RouteSettings
 
 
 def start(record: SQSRecord) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rem.aws import DynamoCatalog, Executions, S3Store, publish_notice
-from rem.config import StatusSettings
-from rem.core.doctor import Case, diagnose
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
+from rem.adapters.sqs import publish_notice
+from rem.adapters.step_functions import Executions
 from rem.core.errors import BusyError, InputError
-from rem.core.executions import UNSUCCESSFUL, Change, apply_change
-from rem.core.history import find_failure
-from rem.observe import observed
+from rem.executions.changes import UNSUCCESSFUL, Change, apply_change
+from rem.executions.doctor import Case, diagnose
+from rem.executions.history import find_failure
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
+from rem.stage.observe import observed
+from rem.stage.settings import StatusSettings
 
 TRIES = 5  # a record that changes under every one of them is left to EventBridge's own retry
 Notify = Callable[[str, str], None]  # subject, text

@@ -10,18 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.ingest.status import Notify, build_notify, settle
-from rem.aws import DynamoCatalog, Executions, S3Store, send_message
-from rem.config import SweepSettings
-from rem.core.executions import RUNNING, Change
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
+from rem.adapters.sqs import send_message
+from rem.adapters.step_functions import Executions
 from rem.core.jobs import Status
-from rem.core.keys import execution_name
+from rem.core.messages import build_message
+from rem.core.places import execution_name
 from rem.core.recordings import Recording
-from rem.core.uploads import build_message
-from rem.library import Library
-from rem.observe import count, observed
+from rem.executions.changes import RUNNING, Change
+from rem.library.library import Library
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
-from rem.stage import Budget, Context
+from rem.stage.observe import count, observed
+from rem.stage.settings import SweepSettings
+from rem.stage.work import Budget, Context
 
 MOVED_ON = ("settled", "requeued", "lost")  # what no event had done
 NEVER_ARRIVED = "The upload was announced but its sound never arrived; send it again."

@@ -8,15 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rem.aws import DynamoCatalog, S3Store
-from rem.config import PrepareSettings, is_provisioned
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
 from rem.core.chunks import plan_chunks, plan_slices
 from rem.core.jobs import Status
-from rem.core.keys import artifact_key, compute_fingerprint
+from rem.core.places import artifact_key, compute_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ, Recording
-from rem.observe import observed
 from rem.ports import Catalog, Json, Store
-from rem.stage import Context, build_once
+from rem.stage.observe import observed
+from rem.stage.settings import PrepareSettings, is_provisioned
+from rem.stage.work import Context, build_once
 
 VERSION = 1
 STARTED_AT = "started-at"  # S3 metadata of the upload; the raw key alone knows only the day

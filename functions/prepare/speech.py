@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rem.audio import to_float
-from rem.config import PrepareSettings
 from rem.core.chunks import Region
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Samples
+from rem.stage.prepared import to_float
+from rem.stage.settings import PrepareSettings
 
 BLOCK_S = 1200  # 20 minutes of float samples are 77 MB: memory does not grow with the recording
 

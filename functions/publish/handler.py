@@ -7,16 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from rem.audio import Prepared
-from rem.aws import DynamoCatalog, S3Store
-from rem.config import PublishSettings
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
 from rem.core.jobs import PublishJob, Status
-from rem.core.receipts import Receipt, sum_by_stage
-from rem.core.transcript import Transcript
-from rem.documents import put_names, write_documents
-from rem.observe import count_transcript, observed
+from rem.library.documents import put_names, write_documents
 from rem.ports import Catalog, Json, Store
-from rem.stage import Context, Stopwatch
+from rem.stage.observe import count_transcript, observed
+from rem.stage.prepared import Prepared
+from rem.stage.settings import PublishSettings
+from rem.stage.work import Context, Stopwatch
+from rem.transcripts.receipts import Receipt, sum_by_stage
+from rem.transcripts.transcript import Transcript
 
 
 def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from rem.audio import Prepared
-from rem.aws import S3Store
-from rem.config import TranscribeSettings, is_provisioned, thread_count
+from rem.adapters.s3 import S3Store
 from rem.core.chunks import Clip, Region, pack_regions
 from rem.core.errors import BudgetError
 from rem.core.jobs import ChunkJob
-from rem.core.keys import artifact_key, compute_fingerprint, parse_fingerprint
+from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.core.transcript import Segment, Word
-from rem.observe import observed, step
 from rem.ports import Json, Samples, Store, Transcriber
-from rem.stage import Budget, Context, Stopwatch, build_once, log_progress, work_through
+from rem.stage.observe import observed, step
+from rem.stage.prepared import Prepared
+from rem.stage.settings import TranscribeSettings, is_provisioned, thread_count
+from rem.stage.work import Budget, Context, Stopwatch, build_once, log_progress, work_through
+from rem.transcripts.transcript import Segment, Word
 
 VERSION = 2
 TOO_SLOW = (

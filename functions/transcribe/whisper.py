@@ -11,8 +11,8 @@ import numpy as np
 
 from rem.core.errors import SetupError
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.core.transcript import Segment, Word
 from rem.ports import Samples
+from rem.transcripts.transcript import Segment, Word
 
 LOOP_COMPRESSION_RATIO = 2.4  # text that compresses better than this repeats itself (Whisper's own threshold)
 NO_SPEECH, UNSURE = 0.6, -1.0  # more probably silence, and less sure of the text (Whisper's own thresholds)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from rem.simulator import GUEST_DIR, ROOT, Host, run_micropython
+from rem.cli.simulator import GUEST_DIR, ROOT, Host, run_micropython
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PYTHONS = ("micropython", "cpython")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware.build import build_plain
-from rem.simulator import GUEST_DIR
+from rem.cli.simulator import GUEST_DIR
 
 _folder = Path(tempfile.mkdtemp(prefix="rem-firmware-"))
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from app import kernels, wav
-from rem.models import DEMO_DIR
+from rem.adapters.models import DEMO_DIR
 
 HZ = 16_000
 FULL = 32_767

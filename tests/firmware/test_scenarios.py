@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rem.simulator import Host
+from rem.cli.simulator import Host
 from tests.firmware import server
 from tests.firmware.both import PYTHONS, run_in_micropython, run_scenario
 from tests.firmware.sound import speech, write_wav

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from benchmarks.pipeline import Pipeline
-from rem.models import DEMO_DIR
-from rem.score import Reference, score
-from rem.stages import load_stages
+from rem.adapters.models import DEMO_DIR
+from rem.cli.score import Reference, score
+from rem.definition import load_stages
 from tests.firmware import server
 from tests.firmware.both import run_scenario
 

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from functions.ingest import api
 from functions.ingest.openapi import FILE, build_openapi
+from rem.core.api_keys import Scope
 from rem.core.jobs import Status
-from rem.core.keyring import Scope
-from rem.core.keys import execution_name
+from rem.core.places import execution_name
 from rem.core.recordings import Recording
 from rem.core.tickets import read_ticket
-from rem.core.transcript import Segment, Speaker, Transcript, Word
-from rem.documents import write_documents
-from rem.intake import PART_BYTES, SMALL_BYTES, Intake
-from rem.keys import Keyring
-from rem.library import Library
+from rem.library.documents import write_documents
+from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake
+from rem.library.keyring import Keyring
+from rem.library.library import Library
+from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
 from tests.fakes import FakeCatalog, FakeExecutions, FakeKeys, FakeStore, FakeUploads
 from tests.functions.requests import WAV, Answer, build_event, build_form
 

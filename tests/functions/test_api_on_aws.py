@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rem.aws import DynamoKeys
-from rem.intake import PART_BYTES, SMALL_BYTES
-from rem.keys import Keyring
-from rem.localaws import LocalAws
-from rem.localaws.stack import BUCKET, KEYS_TABLE, TABLE, build_functions, create_stack
-from rem.stages import load_stages
+from rem.adapters.dynamodb import DynamoKeys
+from rem.definition import load_stages
+from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, build_functions, create_stack
+from rem.library.intake import PART_BYTES, SMALL_BYTES
+from rem.library.keyring import Keyring
+from rem.states.server import LocalAws
 from tests.functions.requests import WAV, Answer, build_event, build_form
 
 pytestmark = pytest.mark.slow

@@ -13,14 +13,14 @@ from schemathesis.specs.openapi import checks as described
 from typer.testing import CliRunner
 
 from functions.ingest.openapi import FILE
-from rem.aws import DynamoKeys
-from rem.cli import app
-from rem.intake import PART_BYTES
-from rem.keys import Keyring
-from rem.localaws import LocalAws
-from rem.localaws.gateway import Gateway
-from rem.localaws.stack import BUCKET, KEYS_TABLE, build_functions, create_stack
-from rem.stages import load_stages
+from rem.adapters.dynamodb import DynamoKeys
+from rem.cli.main import app
+from rem.definition import load_stages
+from rem.home.gateway import Gateway
+from rem.home.resources import BUCKET, KEYS_TABLE, build_functions, create_stack
+from rem.library.intake import PART_BYTES
+from rem.library.keyring import Keyring
+from rem.states.server import LocalAws
 from tests.functions.requests import WAV
 
 pytestmark = pytest.mark.slow

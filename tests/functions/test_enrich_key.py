@@ -7,10 +7,10 @@ from moto import mock_aws
 
 from functions.enrich.handler import build_enricher
 from functions.enrich.key import load_key
-from rem.config import EnrichSettings
 from rem.core.errors import SetupError
-from rem.stage import Budget
-from rem.stages import load_stages
+from rem.definition import load_stages
+from rem.stage.settings import EnrichSettings
+from rem.stage.work import Budget
 
 VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "REM_OPENAI_SECRET")
 
@@ -77,7 +77,7 @@ def test_openai_without_a_key_says_what_to_set():
 
 
 def test_only_enrich_is_given_the_key(monkeypatch):
-    from rem.localaws.stack import build_functions
+    from rem.home.resources import build_functions
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     given = {f.name for f in build_functions(load_stages()) if "sk-x" in f.environment.values()}

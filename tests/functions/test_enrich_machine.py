@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 
-from rem.aws import DynamoCatalog, S3Store
-from rem.localaws import LocalAws
-from rem.localaws.stack import BUCKET, MACHINE_ARN, TABLE, build_functions, create_stack
-from rem.stages import load_stages, render_definition
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
+from rem.definition import load_stages, render_definition
+from rem.home.resources import BUCKET, MACHINE_ARN, TABLE, build_functions, create_stack
+from rem.states.server import LocalAws
 from tests.functions.test_enrich_openai import KEY, RECORDING, SAID, spoken
 from tests.openai_server import answer, failure, rate_limit, serve, server_error, unauthorized
-from tests.rem.core.test_transcript import SCHEMA
+from tests.rem.transcripts.test_transcript import SCHEMA
 
 pytestmark = pytest.mark.slow
 OPTIONAL = ("notes", "speaker-names", "corrections", "embeddings")

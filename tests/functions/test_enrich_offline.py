@@ -4,9 +4,9 @@ import pytest
 
 from functions.enrich.offline import OfflineEnricher
 from functions.enrich.vectors import from_bytes
-from rem.core.transcript import Segment, Word
-from rem.recipes import load_recipes
-from tests.rem.core.test_transcript import build_transcript
+from rem.stage.recipe_files import load_recipes
+from rem.transcripts.transcript import Segment, Word
+from tests.rem.transcripts.test_transcript import build_transcript
 
 
 def said(*sentences: str):

@@ -14,12 +14,12 @@ from functions.enrich.limits import fit_recipe
 from functions.enrich.online import OnlineEnricher
 from functions.enrich.openai_model import OpenAIModel
 from functions.enrich.schemas import Notes
-from rem.config import EnrichSettings
 from rem.core.errors import AnswerError, BudgetError, BusyError, SetupError
-from rem.core.transcript import Segment, Word
-from rem.recipes import load_recipes
-from rem.stage import Budget
-from rem.stages import load_stages
+from rem.definition import load_stages
+from rem.stage.recipe_files import load_recipes
+from rem.stage.settings import EnrichSettings
+from rem.stage.work import Budget
+from rem.transcripts.transcript import Segment, Word
 from tests.fakes import FakeStore
 from tests.openai_server import (
     Reply,
@@ -33,7 +33,7 @@ from tests.openai_server import (
     server_error,
     unauthorized,
 )
-from tests.rem.core.test_transcript import build_transcript
+from tests.rem.transcripts.test_transcript import build_transcript
 
 KEY = "sk-test-never-to-be-seen-0123456789"
 ASSEMBLED = "artifacts/r1/assemble/0123456789abcdef0123.json"
@@ -435,7 +435,7 @@ class TestCeiling:
 
     def test_cannot_be_kept_for_a_model_without_a_price(self, server, monkeypatch):
         monkeypatch.setenv("REM_MAX_ENRICH_USD", "1")
-        with pytest.raises(SetupError, match=r"price of llama3\.3 is not known.*rem/prices.yaml"):
+        with pytest.raises(SetupError, match=r"price of llama3\.3 is not known.*rem/costs/prices.yaml"):
             run(server, model=build_model(server, model_name="llama3.3"))
 
     def test_estimate_holds_for_all_requests_of_a_recording_in_parts(self, server, monkeypatch):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from functions.enrich.estimate import BATCH_TEXTS, batch_texts
 from functions.enrich.prompts import build_requests, disarm, to_lines
-from rem.recipes import load_recipes
+from rem.stage.recipe_files import load_recipes
 from tests.functions.test_enrich_openai import spoken
 
 NOTES = replace(load_recipes()["notes"], max_input_tokens=2_000, max_output_tokens=300)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from functions.transcribe.handler import place_segments
 from rem.core.chunks import clip_regions, pack_regions, plan_chunks
-from rem.core.transcript import Segment, Word, join_chunks
+from rem.transcripts.transcript import Segment, Word, join_chunks
 from tests.rem.core.strategies import recordings
 
 HZ = 16_000

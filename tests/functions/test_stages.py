@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 
 from functions.assemble import handler as assemble
-from functions.diarize import cluster, windows
+from functions.diarize import cluster
+from functions.diarize import handler as windows
 from functions.diarize.slices import Slice, join_slices
 from functions.enrich import handler as enrich
 from functions.enrich.offline import OfflineEnricher
 from functions.prepare import handler as prepare
 from functions.publish import handler as publish
 from functions.transcribe import handler as transcribe
-from rem.config import (
+from rem.core.chunks import Clip, Region
+from rem.core.errors import BudgetError, InputError, SetupError
+from rem.core.jobs import Status
+from rem.definition import load_stages
+from rem.stage.settings import (
     AssembleSettings,
     ClusterSettings,
     EnrichSettings,
@@ -24,12 +29,8 @@ from rem.config import (
     TranscribeSettings,
     thread_count,
 )
-from rem.core.chunks import Clip, Region
-from rem.core.errors import BudgetError, InputError, SetupError
-from rem.core.jobs import Status
-from rem.core.transcript import Segment, Turn, Word
-from rem.stage import Budget
-from rem.stages import load_stages
+from rem.stage.work import Budget
+from rem.transcripts.transcript import Segment, Turn, Word
 from tests.fakes import FakeCatalog, FakeStore, FakeTranscriber
 from tests.functions.sounds import HZ, tone, write_wav
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from functions.ingest import route, start
-from rem import aws
-from rem.config import RouteSettings
+from rem.adapters import clients as aws
 from rem.core.errors import InputError
+from rem.stage.settings import RouteSettings
 from tests.fakes import FakeStore
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -97,7 +97,7 @@ def sqs_record(number, body):
 
 @pytest.mark.slow
 def test_bad_messages_are_reported_and_their_neighbours_start_once(monkeypatch):
-    from rem.localaws import LocalAws
+    from rem.states.server import LocalAws
 
     with LocalAws([]) as local:
         sfn = local.client("stepfunctions")

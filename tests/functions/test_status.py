@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from functions.ingest import status
-from rem.core.executions import Change
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.executions.changes import Change
 from tests.fakes import FakeCatalog, FakeExecutions, FakeStore
 
 EVENTS = Path(__file__).parents[1] / "events"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from functions.ingest.sweep import Sweep
-from rem.config import SweepSettings
 from rem.core.jobs import Status
-from rem.core.keys import execution_name
+from rem.core.messages import parse_message
+from rem.core.places import execution_name
 from rem.core.recordings import Recording
-from rem.core.uploads import parse_message
-from rem.library import Library
-from rem.stage import Budget
+from rem.library.library import Library
+from rem.stage.settings import SweepSettings
+from rem.stage.work import Budget
 from tests.fakes import FakeCatalog, FakeExecutions, FakeStore
 
 EVENTS = Path(__file__).parents[1] / "events"

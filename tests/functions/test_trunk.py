@@ -14,8 +14,8 @@ from functions.diarize.cluster import count_points
 from functions.diarize.diarizer import PyannoteDiarizer, _spread
 from functions.diarize.slices import Slice, join_slices
 from functions.diarize.trunk import WindowEmbedder, find_pieces
+from rem.adapters.models import DEMO_DIR
 from rem.core.chunks import plan_slices, slice_windows, window_count
-from rem.models import DEMO_DIR
 
 pytestmark = pytest.mark.models
 HZ = 16_000

@@ -13,7 +13,7 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from rem.localaws.function import ACCOUNT, REGION
+from rem.lambdas.function import ACCOUNT, REGION
 
 # Where IAM's name of an action is not the API's.
 S3_ACTIONS = {

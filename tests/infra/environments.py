@@ -13,7 +13,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from rem.stages import ROOT
+from rem.definition import ROOT
 
 KEPT = ROOT / "build" / "images"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from rem.localaws.function import REGION
-from rem.stages import ROOT
+from rem.definition import ROOT
+from rem.lambdas.function import REGION
 
 PROVIDER = "terraform-provider-aws_v5.*"
 LAYOUT = "registry.terraform.io/hashicorp/aws/*/*"  # what a plug-in folder looks like inside

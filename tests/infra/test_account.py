@@ -16,8 +16,8 @@ import pytest
 from infra.cloud import Cloud
 from infra.deploy import Deployment, RealShell
 from infra.images import build_images
-from rem.core.keys import transcript_key
-from rem.stages import ROOT
+from rem.core.places import transcript_key
+from rem.definition import ROOT
 
 pytestmark = [pytest.mark.aws, pytest.mark.timeout(5400)]
 REGION = os.environ.get("REM_TEST_AWS_REGION", "")

@@ -19,15 +19,15 @@ from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from typer.testing import CliRunner
 
-from rem.aws import DynamoKeys
-from rem.cli import app
+from rem.adapters.dynamodb import DynamoKeys
+from rem.cli.main import app
 from rem.core.jobs import Status
-from rem.core.keys import transcript_key
+from rem.core.places import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.keys import Keyring
-from rem.localaws import LocalAws, LocalFunction
-from rem.localaws.function import REGION
-from rem.stages import ROOT
+from rem.definition import ROOT
+from rem.lambdas.function import REGION, LocalFunction
+from rem.library.keyring import Keyring
+from rem.states.server import LocalAws
 from tests import openai_server
 from tests.functions.requests import Answer, build_event, build_form
 from tests.infra import moto_gaps

@@ -6,7 +6,7 @@ import pytest
 
 from infra.images import build_images
 from infra.lock import leave_out, read_versions
-from rem.stages import ROOT, load_stages
+from rem.definition import ROOT, load_stages
 
 NAMES = sorted({stage.image for stage in load_stages().values()})
 FOLDERS = {name: ROOT / "functions" / name for name in NAMES}

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 from infra.images import build_images
-from rem.localaws import LocalAws
-from rem.localaws.session import Session
-from rem.localaws.stack import build_functions, create_stack
-from rem.stages import ROOT, load_stages
+from rem.definition import ROOT, load_stages
+from rem.home.resources import build_functions, create_stack
+from rem.home.session import Session
+from rem.states.server import LocalAws
 from tests.functions.requests import build_event
 from tests.infra.environments import BLOCK_NETWORK, NO_INDEX, build_environment
 

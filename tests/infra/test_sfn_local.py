@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from rem.stages import load_stages, render_definition
+from rem.definition import load_stages, render_definition
 
 pytestmark = [pytest.mark.infra, pytest.mark.slow]
 IMAGE = "amazon/aws-stepfunctions-local:2.0.1"

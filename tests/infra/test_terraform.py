@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from uv import find_uv_bin
 
-from rem.stages import ROOT
+from rem.definition import ROOT
 from tests.infra.environments import NO_INDEX
 
 pytestmark = [pytest.mark.infra, pytest.mark.slow]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from rem.core import errors
-from rem.stages import DEFINITION_FILE, ROOT, load_definition, load_stages, render_definition
+from rem.definition import DEFINITION_FILE, ROOT, load_definition, load_stages, render_definition
 from statemachine.lint import find_problems, function_of, walk_states
 
 NOT_A_STATE = {"api", "start", "status", "sweep"}  # invoked by requests, the queue, status events, the clock

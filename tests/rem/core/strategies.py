@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from rem.core.chunks import Region
-from rem.core.transcript import Segment, Turn, Word
+from rem.transcripts.transcript import Segment, Turn, Word
 
 TEXT = st.text(alphabet="abcdefghijklmnopqrstuvwxyzäöüéÅß'", min_size=1, max_size=12)
 

@@ -1,0 +1,266 @@
+"""Records and API keys in DynamoDB."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from rem.adapters.clients import dynamodb_client, raise_if_busy
+from rem.core.api_keys import Key
+from rem.core.errors import InputError
+from rem.core.jobs import Status
+from rem.core.recordings import Recording
+from rem.ports import Json, Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+FINISHED = (Status.COMPLETE, Status.ERROR)
+USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
+FIRST_MOMENT = "0"  # DynamoDB compares with no empty key
+OPEN_INDEX = "OpenIndex"  # sparse: only records that carry `open` are in it, see docs/adr/0017
+
+
+class DynamoCatalog:
+    """rem.ports.Catalog on one table: PK userId, SK recordingId."""
+
+    def __init__(self, table: str, client: DynamoDBClient | None = None) -> None:
+        self.table = table
+        self._client = client or dynamodb_client()
+
+    def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
+        """One conditional update: `statusRank` only grows, so events may arrive late or twice.
+
+        An unfinished record is in OPEN_INDEX, and work that goes on clears an earlier error.
+        """
+        values = {
+            **_identify(recording),
+            "status": status.value,
+            "statusRank": status.rank,
+            **fields,
+            **({} if status is Status.ERROR else {"error": None}),
+        }
+        return self._update(
+            _build_key(recording.user_id, recording.recording_id),
+            values,
+            "attribute_not_exists(statusRank) OR statusRank <= :rank",
+            {":rank": {"N": str(status.rank)}},
+        )
+
+    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
+        """Every write changes `updatedAt`, so it tells whether the record is still as it was seen."""
+        key = _build_key(recording.user_id, recording.recording_id)
+        if seen is None or "updatedAt" not in seen:
+            return self._update(key, {**_identify(recording), **fields}, "attribute_not_exists(updatedAt)")
+        return self._update(key, fields, "updatedAt = :seen", {":seen": {"S": seen["updatedAt"]}})
+
+    def read_open(self, before: str, limit: int) -> list[Json]:
+        answer = self._client.query(
+            TableName=self.table,
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :open AND updatedAt < :before",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":open": {"S": "yes"}, ":before": {"S": before}},
+            Limit=limit,
+        )
+        return [_from_item(item) for item in answer["Items"]]
+
+    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
+        return self._update(_build_key(user_id, recording_id), fields, "attribute_exists(recordingId)")
+
+    def find(
+        self,
+        user_id: str,
+        *,
+        device_id: str | None = None,
+        session_id: str | None = None,
+        since: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """One query of one index. Two users' devices and sessions may have one name: a filter parts them."""
+        if session_id is not None:
+            index, partition = SESSION_INDEX, {"sessionId": session_id}
+        elif device_id is not None:
+            index, partition = DEVICE_INDEX, {"deviceId": device_id}
+        else:
+            index, partition = USER_INDEX, {"userId": user_id}
+        [(name, value)] = partition.items()
+        values = {":partition": {"S": value}, ":since": {"S": since or FIRST_MOMENT}}
+        more: dict[str, Any] = {}
+        if index != USER_INDEX:
+            more["FilterExpression"] = "userId = :user"
+            values[":user"] = {"S": user_id}
+        if cursor is not None:
+            started_at, recording_id = parse_cursor(cursor)
+            start = {"userId": user_id, "recordingId": recording_id, "startedAt": started_at, **partition}
+            more["ExclusiveStartKey"] = {field: {"S": text} for field, text in start.items()}
+        answer = self._client.query(
+            TableName=self.table,
+            IndexName=index,
+            KeyConditionExpression=f"{name} = :partition AND startedAt >= :since",
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+            **more,
+        )
+        last = answer.get("LastEvaluatedKey")
+        after = build_cursor(last["startedAt"]["S"], last["recordingId"]["S"]) if last else None
+        return Page([_from_item(item) for item in answer["Items"]], after)
+
+    def delete(self, user_id: str, recording_id: str) -> bool:
+        answer = self._client.delete_item(
+            TableName=self.table, Key=_build_key(user_id, recording_id), ReturnValues="ALL_OLD"
+        )
+        return bool(answer.get("Attributes"))
+
+    def _update(
+        self,
+        key: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        condition: str,
+        condition_values: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Set fields (None removes one) where the condition holds; keep `updatedAt` and `open` true."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        fields = {**fields, "updatedAt": now}
+        if "status" in fields:
+            fields["open"] = None if fields["status"] in FINISHED else "yes"
+        names = {f"#{i}": name for i, name in enumerate(fields)}
+        kept = {f":{short[1:]}": fields[name] for short, name in names.items() if fields[name] is not None}
+        removed = [short for short, name in names.items() if fields[name] is None]
+        expression = "SET " + ", ".join(f"#{value[1:]}={value}" for value in kept)
+        expression += ", createdAt=if_not_exists(createdAt, :now)"
+        if removed:
+            expression += " REMOVE " + ", ".join(removed)
+        try:
+            self._client.update_item(
+                TableName=self.table,
+                Key=key,
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={
+                    **{name: _to_attribute(value) for name, value in kept.items()},
+                    ":now": {"S": now},
+                    **(condition_values or {}),
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise_if_busy(error, f"updating {key['recordingId']['S']}")
+            raise
+        return True
+
+    def read(self, user_id: str, recording_id: str) -> Json | None:
+        key = _build_key(user_id, recording_id)
+        item = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else _from_item(item)
+
+
+class DynamoKeys:
+    """rem.ports.Keys on one table: PK keyId."""
+
+    def __init__(self, table: str, client: DynamoDBClient | None = None) -> None:
+        self.table = table
+        self._client = client or dynamodb_client()
+
+    def read(self, key_id: str) -> Key | None:
+        """Consistent, so that a revoked key ends with the next request."""
+        answer = self._client.get_item(
+            TableName=self.table, Key={"keyId": {"S": key_id}}, ConsistentRead=True
+        )
+        return Key.from_item(_from_item(answer["Item"])) if "Item" in answer else None
+
+    def read_all(self) -> Sequence[Key]:
+        pages = self._client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        return [Key.from_item(_from_item(item)) for page in pages for item in page["Items"]]
+
+    def write(self, key: Key) -> None:
+        item = {name: _to_attribute(value) for name, value in key.to_item().items()}
+        self._client.put_item(
+            TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(keyId)"
+        )
+
+    def set_time(self, key_id: str, field: str, moment: str) -> None:
+        self._client.update_item(
+            TableName=self.table,
+            Key={"keyId": {"S": key_id}},
+            UpdateExpression="SET #field = :moment",
+            ConditionExpression="attribute_exists(keyId)",
+            ExpressionAttributeNames={"#field": field},
+            ExpressionAttributeValues={":moment": {"S": moment}},
+        )
+
+
+def build_cursor(started_at: str, recording_id: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([started_at, recording_id]).encode()).decode()
+
+
+def parse_cursor(cursor: str) -> tuple[str, str]:
+    """The counterpart of build_cursor. It names no user: a cursor that was made up opens nobody's list.
+
+    Raises:
+        InputError: it is none of ours.
+    """
+    try:
+        started_at, recording_id = json.loads(base64.urlsafe_b64decode(cursor))
+    except ValueError as error:
+        raise InputError("the cursor is none that a list gave you: leave it out to start anew") from error
+    if not (isinstance(started_at, str) and isinstance(recording_id, str) and started_at and recording_id):
+        raise InputError("the cursor is none that a list gave you: leave it out to start anew")
+    return started_at, recording_id
+
+
+def _build_key(user_id: str, recording_id: str) -> Json:
+    return {"userId": {"S": user_id}, "recordingId": {"S": recording_id}}
+
+
+def _identify(recording: Recording) -> Json:
+    return {"deviceId": recording.device_id, "startedAt": recording.started_at, "key": recording.key}
+
+
+def _from_item(item: Mapping[str, Any]) -> Json:
+    return {name: _from_attribute(value) for name, value in item.items()}
+
+
+def _from_attribute(attribute: Any) -> Any:
+    """A DynamoDB attribute as a JSON value; the counterpart of `_to_attribute`."""
+    [(kind, value)] = attribute.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return float(value) if set(value) & set(".eE") else int(value)
+        case "L":
+            return [_from_attribute(item) for item in value]
+        case "M":
+            return {name: _from_attribute(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _to_attribute(value: Any) -> Any:
+    """A JSON value as a DynamoDB attribute; DynamoDB knows no floats, only decimal numbers."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int() | float() | Decimal():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case list() | tuple():
+            return {"L": [_to_attribute(item) for item in value]}
+        case dict():
+            return {"M": {str(k): _to_attribute(v) for k, v in value.items()}}
+        case _:
+            raise TypeError(f"{type(value).__name__} cannot be stored in DynamoDB")

@@ -1,0 +1,90 @@
+"""`rem upload`: files to a home server or to AWS."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rem.cli.target import AsJson
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from rem.cli.uploader import Uploader
+
+EXIT_BAD_INPUT = 2
+
+Files = Annotated[
+    list[Path], typer.Argument(help="Sound or video files, or folders of them.", metavar="FILE")
+]
+Url = Annotated[str, typer.Option("--to", envvar="REM_URL", help="The server's address.", metavar="URL")]
+Key = Annotated[str, typer.Option(envvar="REM_KEY", help="A key of `rem keys add`.", metavar="KEY")]
+Device = Annotated[str, typer.Option(help="The device that the recordings are listed under.", metavar="ID")]
+
+
+def upload(
+    files: Files, to: Url = "", key: Key = "", device: Device = "cli", as_json: AsJson = False
+) -> None:
+    """Send recordings to a REM server. What breaks off goes on when the command is repeated.
+
+    Example: rem upload talk.m4a --to http://127.0.0.1:8787 --key rem_…
+    """
+    import httpx2
+
+    from rem.cli.tables import print_json
+    from rem.cli.uploader import Uploader
+    from rem.core.errors import InputError
+
+    if not to.startswith(("http://", "https://")):
+        raise InputError("name the server: --to http://HOST:PORT, or REM_URL in the environment")
+    if not key:
+        raise InputError("name a key: --key KEY, or REM_KEY in the environment; `rem keys add` makes one")
+    with httpx2.Client() as client:
+        rows = _upload_all(Uploader(client, to, key, device), _find_files(files), quiet=as_json)
+    if as_json:
+        print_json({"recordings": rows})
+    if any("error" in row for row in rows):
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def _find_files(named: list[Path]) -> list[Path]:
+    from rem.core.errors import InputError
+    from rem.library.media import find_media
+
+    found = [file for path in named for file in (find_media(path) if path.is_dir() else [path])]
+    if not found:
+        raise InputError("there is no sound or video file in what you named")
+    return found
+
+
+def _upload_all(uploader: Uploader, files: list[Path], *, quiet: bool) -> list[dict[str, Any]]:
+    """One row per file. What cannot be taken does not hold back the others; a bad key or server does."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from rem.core.errors import InputError
+
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    rows: list[dict[str, Any]] = []
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
+        for path in files:
+            bar = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else 0)
+            try:
+                sent = uploader.upload(path, partial(_move, progress, bar))
+            except InputError as error:
+                rows.append({"file": str(path), "error": str(error)})
+                console.print(f"{path}: {error}", markup=False, soft_wrap=True)
+                continue
+            row = {"file": str(path), "recordingId": sent.recording_id, "duplicate": sent.is_duplicate}
+            rows.append({**row, "sizeBytes": sent.size_bytes})
+            if not quiet:
+                typer.echo(f"{sent.recording_id}{' (was there already)' if sent.is_duplicate else ''}")
+    return rows
+
+
+def _move(progress: Progress, bar: TaskID, sent_bytes: int) -> None:
+    progress.update(bar, completed=sent_bytes)

@@ -1,0 +1,257 @@
+"""`rem run`: which files, what is shown meanwhile, what is written and printed at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rem.adapters.models import DEMO, resolve_diarization, resolve_whisper
+from rem.cli.progress import Display, describe
+from rem.core.errors import InputError, SetupError
+from rem.definition import load_stages
+from rem.home.session import Outcome, Session, open_session
+from rem.library.media import find_media
+from rem.stage.recipe_files import choose_recipes
+from rem.transcripts.captions import format_clock, join_turns
+from rem.transcripts.transcript import Transcript
+
+AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
+BAD_INPUT = "FAILED"
+# The tiny pipeline's own step, and as much evidence in a long recording as in the short ones it was made for.
+FOR_DEMO = {"segmentation_step": "", "cluster_points": 120}
+FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the person asked for; an empty value means the default of stages.yaml."""
+
+    whisper: str
+    diarization: str
+    language: str
+    speakers: int | None
+    recipes: tuple[str, ...] = ()
+    enrich: bool = True
+    enrich_model: str = ""
+    enrich_engine: str = ""
+
+    def to_settings(self) -> dict[str, object]:
+        """Settings that replace those of stages.yaml; models are found or fetched here.
+
+        Raises:
+            SetupError: a model or a recipe is not to be had.
+        """
+        stages, notes = load_stages(), self._enrich_settings()
+        whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
+        diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
+        return {
+            "whisper_model": resolve_whisper(whisper),
+            "diarization_model": resolve_diarization(diarization),
+            "language": self.language,
+            "speakers": self.speakers or "",
+            **(FOR_DEMO if diarization == DEMO else {}),
+            **notes,
+        }
+
+    def _enrich_settings(self) -> dict[str, object]:
+        """What the person's environment says counts here as on AWS, but recipes lie in a folder."""
+        source = os.environ.get("REM_RECIPES", "")
+        if source.startswith("s3://"):
+            raise SetupError("on this machine REM_RECIPES names a folder, not an S3 prefix")
+        source = source and str(Path(source).expanduser().resolve())
+        names = self.recipes if self.enrich else ("none",)
+        choose_recipes(source, names, None, 0.0)  # a misspelt name is found out before the work
+        chosen = {
+            **{name: os.environ.get(f"REM_{name.upper()}", "") for name in FROM_ENVIRONMENT},
+            "recipes": source,
+            "recipe_names": ",".join(names),
+            "enrich_model": self.enrich_model,
+        }
+        if self.enrich_engine:
+            chosen["enrich_engine"] = self.enrich_engine
+        return {name: value for name, value in chosen.items() if value}
+
+    @property
+    def uses_demo_models(self) -> bool:
+        return DEMO in (self.whisper, self.diarization)
+
+
+def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Outcome]]:
+    """Files to work on, and the arguments that cannot be used, each with a sentence.
+
+    A folder stands for the sound and video files below it (by suffix); a named file is always tried.
+    """
+    found: dict[Path, None] = {}
+    bad: list[Outcome] = []
+    for path in paths:
+        if path.is_dir():
+            inside = find_media(path)
+            found |= dict.fromkeys(inside)
+            if not inside:
+                bad.append(_refuse(path, "the folder holds no sound or video files"))
+        elif path.exists():
+            found[path] = None
+        else:
+            bad.append(_refuse(path, "there is no such file"))
+    return list(found), bad
+
+
+def _refuse(path: Path, message: str) -> Outcome:
+    return Outcome(path, BAD_INPUT, error=InputError.__name__, message=message)
+
+
+def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json: bool) -> list[Outcome]:
+    """Run every recording through the state machine; write its documents; report.
+
+    Raises:
+        SetupError: a model is missing.
+    """
+    console = Console(stderr=True, highlight=False)
+    files, outcomes = find_recordings(paths)
+    if files:
+        settings = options.to_settings()
+        prepare_folder(out)
+        display = Display(console, len(files))
+        with display, open_session(settings, display.on_log) as session:
+            outcomes += _run_all(session, files, out, display)
+    if as_json:
+        print(json.dumps({"recordings": [_to_json(outcome) for outcome in outcomes]}, ensure_ascii=False))
+    else:
+        _report(outcomes, options)
+    return outcomes
+
+
+def prepare_folder(out: Path) -> None:
+    """Find out before the work, not after it, that nothing can be written.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".rem-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"nothing can be written to {out}: {error.strerror}") from error
+
+
+def _run_all(session: Session, files: Sequence[Path], out: Path, display: Display) -> list[Outcome]:
+    """Write each recording's documents as soon as it is done: an interrupt loses only what still runs."""
+    stems = Counter(path.stem for path in files)
+
+    def run_one(path: Path) -> Outcome:
+        try:
+            outcome = session.follow(session.upload(path), display.show)
+            outcome.files = write_documents(outcome, out, is_only=stems[path.stem] == 1)
+        except InputError as error:
+            outcome = _refuse(path, str(error))
+        except OSError as error:  # the disk is full, or the upload started nothing
+            outcome = Outcome(path, "FAILED", error=type(error).__name__, message=str(error))
+        display.finish(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(run_one, path) for path in files]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def write_documents(outcome: Outcome, out: Path, *, is_only: bool) -> dict[str, Path]:
+    """Write FILE.json and its siblings; where several files have one name, their recording id instead."""
+    stem = outcome.path.stem if is_only else outcome.recording_id
+    written = {extension: out / f"{stem}.{extension}" for extension in outcome.documents}
+    for extension, path in written.items():
+        path.write_bytes(outcome.documents[extension])
+    return written
+
+
+def _to_json(outcome: Outcome) -> dict[str, Any]:
+    common = {"file": str(outcome.path), "status": outcome.status}
+    if outcome.status != "SUCCEEDED":
+        return {**common, "error": outcome.error, "message": outcome.message}
+    return {
+        **common,
+        "recordingId": outcome.recording_id,
+        "execution": outcome.execution_arn,
+        "wallSeconds": round(outcome.wall_s, 2),
+        "files": {extension: str(path) for extension, path in outcome.files.items()},
+        "transcript": json.loads(outcome.documents["json"]),
+    }
+
+
+def _report(outcomes: Sequence[Outcome], options: RunOptions) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    done = [outcome for outcome in outcomes if outcome.documents]
+    if len(outcomes) == 1 and done:
+        _print_transcript(console, done[0])
+    for outcome in done:
+        others = ", ".join(f".{extension}" for extension in outcome.files if extension != "md")
+        console.print(f"{escape(str(outcome.files['md']))} ({others} beside it)")
+    if options.uses_demo_models:
+        console.print("Demo models: trained on synthetic voices, useless on real speech.", style="dim")
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    for outcome in outcomes:
+        if not outcome.documents:
+            errors.print(f"rem: {escape(str(outcome.path))}: {escape(describe(outcome))}")
+
+
+def _print_transcript(console: Console, outcome: Outcome) -> None:
+    transcript = Transcript.from_json(json.loads(outcome.documents["json"]))
+    for start_s, name, text in join_turns(transcript):
+        console.print(f"[dim]{format_clock(start_s):>5}[/]  [bold]{escape(name)}[/]  {escape(text)}")
+    if not transcript.segments:
+        console.print("No speech was found in this recording.")
+    _print_notes(console, transcript)
+    table = Table("stage", "seconds", "peak MB", "of MB", "US$ on Lambda", title=None, box=None)
+    for stage in transcript.stages:
+        table.add_row(
+            stage["name"],
+            f"{stage['seconds']:.2f}",
+            str(stage["maxMemoryMb"]),
+            str(stage["memoryMb"]),
+            f"{stage['costUsd']:.6f}",
+        )
+    console.print()
+    console.print(table)
+    console.print(describe_spending(transcript))
+    console.print(f"{format_clock(transcript.duration_s)} of sound in {outcome.wall_s:.1f} s\n")
+
+
+def _print_notes(console: Console, transcript: Transcript) -> None:
+    note = transcript.notes.get("notes", {})
+    if "title" in note:
+        made_by = f"{note['engine']} enricher" if note["engine"] == "offline" else note["model"]
+        console.print(f"\n[bold]{escape(note['title'])}[/]  (notes: {escape(made_by)})")
+        console.print(escape(note["summary"]))
+        console.print("Topics: " + escape(", ".join(note["topics"])))
+        for item in note["actionItems"]:
+            console.print("To do: " + escape(item["text"]))
+    for name, failed in transcript.notes.items():
+        if "error" in failed:
+            console.print(escape(f"The recipe {name} failed: {failed['error']}: {failed['message']}"))
+
+
+def describe_spending(transcript: Transcript) -> str:
+    """What left the machine for the notes, and what it cost."""
+    notes = transcript.notes.values()
+    if all(note.get("engine") == "offline" for note in notes):
+        return "Notes: made on this machine, nothing was sent." if notes else "Notes: none."
+    spent = [note["usage"] for note in notes if "usage" in note]
+    requests, tokens = (sum(u[k] for u in spent) for k in ("requests", "inputTokens"))
+    dollars = [u["llmUsd"] for u in spent]
+    cost = "of unknown price" if None in dollars else f"for US$ {sum(dollars):.6f}"
+    return f"Notes by a language model: {requests} answer(s), {tokens} tokens sent, {cost}."

@@ -1,0 +1,62 @@
+"""Reads rem/costs/prices.yaml: what AWS and the language models charge."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+PRICES_FILE = Path(__file__).with_name("prices.yaml")
+TOKENS = 1_000_000  # what a language model's price is for
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AwsPrices(Frozen):
+    """US dollars per unit; the name says the unit."""
+
+    lambda_gb_s_x86: float
+    lambda_gb_s_arm64: float
+    lambda_request: float
+    lambda_storage_gb_s: float
+    states_transition: float
+    express_request: float
+    express_gb_s: float
+    s3_put: float
+    s3_get: float
+    s3_gb_month: float
+    dynamodb_write: float
+    dynamodb_read: float
+    sqs_request: float
+    rest_api_request: float
+    logs_gb: float
+
+
+class ModelPrice(Frozen):
+    """US dollars per million tokens."""
+
+    input: float
+    cached_input: float
+    output: float
+
+    def cost_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
+        """Args: cached_tokens is the part of input_tokens that the provider had cached."""
+        fresh = input_tokens - cached_tokens
+        spent = fresh * self.input + cached_tokens * self.cached_input + output_tokens * self.output
+        return spent / TOKENS
+
+
+class Prices(Frozen):
+    date: str
+    region: str
+    aws: AwsPrices
+    llm: dict[str, ModelPrice]
+
+
+@functools.cache
+def load_prices() -> Prices:
+    return Prices(**yaml.safe_load(PRICES_FILE.read_text()))

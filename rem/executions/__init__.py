@@ -1,0 +1,1 @@
+"""Pure reading of Step Functions executions: histories, status changes, failures."""

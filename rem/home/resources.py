@@ -1,0 +1,197 @@
+"""The laptop's copy of what infra/ makes on AWS: bucket, table, queues, functions, state machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rem.definition import ROOT, StageConfig, render_definition
+from rem.lambdas.function import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from rem.lambdas.function import LocalFunction
+    from rem.states.server import LocalAws
+
+BUCKET = "rem-recordings"
+TABLE = "rem-recordings"
+KEYS_TABLE = "rem-keys"
+QUEUE = "rem-uploads"
+MACHINE = "rem-recording"
+MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{MACHINE}"
+QUEUE_URL = (
+    f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{QUEUE}"  # its path counts, the host is the endpoint's
+)
+STARTER = "start"
+RECEIVES_BEFORE_DLQ = 5
+INGEST = "ingest"  # the image of what answers devices, queues and events: it never waits for a model
+API_SANDBOXES = 4  # per function of that image; 80 MB each
+# Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
+QUIET = {
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+# What one function alone is given of this process's environment: only Enrich talks to a language model, only
+# the API signs tickets for parts (docs/adr/0015).
+PASSED_ON = {
+    "api": ("REM_PART_SECRET",),
+    "enrich": (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "REM_OPENAI_SECRET",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Names and addresses of what was created."""
+
+    bucket: str
+    table: str
+    queue_url: str
+    dead_letter_url: str
+    machine_arn: str
+
+
+def build_functions(
+    stages: Mapping[str, StageConfig], overrides: Mapping[str, object] | None = None
+) -> list[LocalFunction]:
+    """One local function per entry of stages.yaml.
+
+    Args:
+        overrides: Settings by name; they replace those in every stage that has them.
+    """
+    from rem.lambdas.function import LocalFunction
+
+    shared = {
+        **QUIET,
+        "REM_BUCKET": BUCKET,
+        "REM_TABLE": TABLE,
+        "REM_KEYS_TABLE": KEYS_TABLE,
+        "REM_STATE_MACHINE_ARN": MACHINE_ARN,
+        "REM_QUEUE_URL": QUEUE_URL,
+    }
+    return [
+        LocalFunction(
+            name=name,
+            handler=stage.handler,
+            code_dir=ROOT,
+            memory_mb=stage.memory_mb,
+            timeout_s=stage.timeout_s,
+            environment={**shared, **stage.environment(overrides), **_pass_on(name)},
+            takes_turns=stage.image != INGEST,
+            max_sandboxes=API_SANDBOXES if stage.image == INGEST else None,
+        )
+        for name, stage in stages.items()
+    ]
+
+
+def _pass_on(function: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON.get(function, ()) if os.environ.get(name)}
+
+
+def create_stack(
+    aws: LocalAws,
+    stages: Mapping[str, StageConfig],
+    *,
+    poll: bool = True,
+    at_once: int | None = None,
+    max_executions: int | None = None,
+) -> Stack:
+    """Create everything and put a data folder's content back; in an order in which nothing can be missed.
+
+    Args:
+        poll: Whether messages on the queue invoke the starter.
+        at_once: Most iterations of a Map at a time; waiting for a processor uses up a state's time.
+        max_executions: Most executions at a time; more uploads wait on the queue.
+    """
+    s3, sqs = aws.client("s3"), aws.client("sqs")
+    s3.create_bucket(Bucket=BUCKET)
+    create_table(aws)
+    create_keys_table(aws)
+    dead_letter_url = sqs.create_queue(QueueName=f"{QUEUE}-dlq")["QueueUrl"]
+    queue_url = sqs.create_queue(QueueName=QUEUE, Attributes=_queue_attributes(stages))["QueueUrl"]
+    arns = {name: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}" for name in stages}
+    aws.client("stepfunctions").create_state_machine(
+        name=MACHINE,
+        definition=render_definition(arns, at_once),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/{MACHINE}",
+    )
+    aws.restore()
+    if poll:
+        aws.map_queue(queue_url, STARTER, max_executions=max_executions)
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [_notification()]}
+    )
+    return Stack(BUCKET, TABLE, queue_url, dead_letter_url, MACHINE_ARN)
+
+
+def create_table(aws: LocalAws) -> None:
+    names = ("userId", "recordingId", "deviceId", "sessionId", "startedAt", "open", "updatedAt")
+    aws.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[
+            {"AttributeName": "userId", "KeyType": "HASH"},
+            {"AttributeName": "recordingId", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            _build_index("UserTimeIndex", "userId", "startedAt"),
+            _build_index("DeviceTimeIndex", "deviceId", "startedAt"),
+            _build_index("SessionIndex", "sessionId", "startedAt"),  # sparse: only what belongs to a session
+            _build_index("OpenIndex", "open", "updatedAt"),  # sparse: a finished record carries no `open`
+        ],
+    )
+
+
+def create_keys_table(aws: LocalAws) -> None:
+    aws.client("dynamodb").create_table(
+        TableName=KEYS_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "keyId", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "keyId", "KeyType": "HASH"}],
+    )
+
+
+def _build_index(name: str, partition: str, order: str) -> dict[str, object]:
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": order, "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+
+
+def _queue_attributes(stages: Mapping[str, StageConfig]) -> dict[str, str]:
+    redrive = {
+        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}-dlq",
+        "maxReceiveCount": RECEIVES_BEFORE_DLQ,
+    }
+    visibility_s = 6 * stages[STARTER].timeout_s  # AWS's rule for a queue that invokes a function
+    return {"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)}
+
+
+def _notification() -> dict[str, object]:
+    return {
+        "QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}",
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw/"}]}},
+    }
+
+
+def default_log_dir() -> Path:
+    """Where the functions' logs go: REM_LOGS, else the user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get("REM_LOGS") or Path(state, "rem", "logs"))

@@ -1,0 +1,290 @@
+"""Takes recordings in: checks them, knows them again, and stores each exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rem.core.errors import BusyError, InputError
+from rem.core.jobs import Status
+from rem.core.recordings import Recording, raw_key
+from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, sniff_audio
+from rem.library.library import NotFoundError
+from rem.ports import Catalog, Json, Store, StoredPart, Uploads
+
+MIB = 2**20
+SMALL_BYTES = 4 * MIB  # in one request: Lambda takes 6 MB, and base64 makes 4/3 of it
+PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
+LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
+CLAIM = timedelta(minutes=2)  # longer than the API's Lambda lives: a claim without sound is free after it
+STARTED_AT, ENDED_AT, SHA256 = "started-at", "ended-at", "sha256"  # S3 metadata of an upload
+
+
+class ConflictError(InputError):
+    """The id is taken by other bytes, or by another device."""
+
+
+class TooLargeError(InputError):
+    """More than one request, or any upload, may carry."""
+
+
+class NotAudioError(InputError):
+    """The bytes are no sound or video file that REM knows."""
+
+
+class ChecksumError(InputError):
+    """What arrived is not what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a device says about a recording before its bytes are looked at.
+
+    Attributes:
+        recording_id: None to have one made from the device and the content.
+        sha256: Of the whole file, in hex.
+        details: Further fields of the record: endedAt, sessionId, seq, battery, lost, clock, fw.
+    """
+
+    device_id: str
+    started_at: datetime
+    recording_id: str | None = None
+    sha256: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PartPlan:
+    """One part of an upload; `etag` is None while it has not arrived."""
+
+    number: int
+    size_bytes: int
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPlan:
+    """Which parts an upload has, and which have arrived. No parts: the recording is there already."""
+
+    recording_id: str
+    key: str
+    upload_id: str
+    part_bytes: int
+    parts: Sequence[PartPlan]
+
+    @property
+    def is_duplicate(self) -> bool:
+        return not self.parts
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Where recordings come in.
+
+    Attributes:
+        bucket: Name of the store's bucket; it becomes part of the recording's identity.
+    """
+
+    store: Store
+    catalog: Catalog
+    uploads: Uploads
+    bucket: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def accept(self, user_id: str, announced: Announcement, audio: bytes) -> tuple[str, bool]:
+        """Store a small recording; its id, and whether it was there already.
+
+        The record is written before the object, so that no event meets a recording that nobody announced.
+
+        Raises:
+            TooLargeError, NotAudioError, ChecksumError: what is wrong with the bytes.
+            ConflictError: the id has other bytes.
+            BusyError: the same id is being sent at this moment.
+        """
+        if len(audio) > SMALL_BYTES:
+            raise TooLargeError(
+                f"the recording has {len(audio)} bytes, one request carries {SMALL_BYTES}: use POST /uploads"
+            )
+        kind = sniff_audio(audio[:HEAD_BYTES])
+        if kind is None:
+            raise NotAudioError(
+                "the bytes are no sound or video file that REM knows: send WAV, MP3, M4A, Ogg …"
+            )
+        digest = hashlib.sha256(audio).hexdigest()
+        if announced.sha256 not in (None, digest):
+            raise ChecksumError(f"the sha256 of what arrived is {digest}: send it again")
+        recording = self._claim(user_id, announced, kind, digest, {"sizeBytes": len(audio)})
+        metadata = _describe(recording, announced, digest)
+        if self.store.create(recording.key, audio, AUDIO_TYPES[kind], metadata):
+            return recording.recording_id, False
+        self._check_same(recording, digest)
+        return recording.recording_id, True
+
+    def begin(self, user_id: str, announced: Announcement, size_bytes: int, kind: str) -> UploadPlan:
+        """Begin, or go on with, an upload in parts.
+
+        Args:
+            announced: With the file's sha256.
+            kind: The file's extension, as sniff_audio tells it.
+
+        Raises:
+            TooLargeError, NotAudioError: it cannot be taken.
+            ConflictError: the id has other bytes.
+        """
+        if size_bytes > LARGEST_BYTES:
+            raise TooLargeError(f"the recording has {size_bytes} bytes; at most {LARGEST_BYTES} can be taken")
+        if kind not in AUDIO_TYPES:
+            raise NotAudioError(f"'{kind}' is no format that REM knows: {', '.join(sorted(AUDIO_TYPES))}")
+        digest = announced.sha256 or ""
+        recording = self._claim(user_id, announced, kind, digest, {"sizeBytes": size_bytes})
+        if self.store.exists(recording.key):
+            self._check_same(recording, digest)
+            return UploadPlan(recording.recording_id, recording.key, "", PART_BYTES, ())
+        record = self.catalog.read(user_id, recording.recording_id) or {}
+        upload_id = record.get("uploadId")
+        if upload_id is None or self.uploads.list_parts(recording.key, upload_id) is None:
+            metadata = _describe(recording, announced, digest)
+            upload_id = self.uploads.start(recording.key, AUDIO_TYPES[kind], metadata)
+            self.catalog.set_fields(user_id, recording.recording_id, {"uploadId": upload_id})
+        return self.describe(user_id, recording.recording_id)
+
+    def describe(self, user_id: str, recording_id: str) -> UploadPlan:
+        """The state of an open upload.
+
+        Raises:
+            NotFoundError: no upload of this id is open.
+        """
+        record, arrived = self._read_open(user_id, recording_id)
+        parts = [
+            PartPlan(number, size_bytes, arrived[number].etag if number in arrived else None)
+            for number, size_bytes in split_parts(record["sizeBytes"])
+        ]
+        return UploadPlan(recording_id, record["key"], record["uploadId"], PART_BYTES, parts)
+
+    def complete(self, user_id: str, recording_id: str, etags: Mapping[int, str]) -> bool:
+        """Make the object of its parts; whether it was there already.
+
+        Args:
+            etags: By part number, as S3 answered each part.
+
+        Raises:
+            NotFoundError: no upload of this id is open.
+            ChecksumError: parts are missing or are not those that were sent; the message names them.
+        """
+        record = self.catalog.read(user_id, recording_id)
+        if record is not None and self.store.exists(record["key"]):
+            self.catalog.set_fields(user_id, recording_id, {"uploadId": None})
+            return True
+        record, arrived = self._read_open(user_id, recording_id)
+        wrong = [
+            str(number)
+            for number, size_bytes in split_parts(record["sizeBytes"])
+            if number not in arrived
+            or arrived[number].size_bytes != size_bytes
+            or etags.get(number, "").strip('"') != arrived[number].etag
+        ]
+        if wrong:
+            raise ChecksumError(f"parts {', '.join(wrong)} are missing or damaged: send them again")
+        self.uploads.complete(record["key"], record["uploadId"], [arrived[n] for n in sorted(arrived)])
+        self.catalog.set_fields(user_id, recording_id, {"uploadId": None})
+        return False
+
+    def abort(self, user_id: str, recording_id: str) -> None:
+        """End an open upload: its parts and its record go.
+
+        Raises:
+            NotFoundError: no upload of this id is open.
+        """
+        record, _ = self._read_open(user_id, recording_id)
+        self.uploads.abort(record["key"], record["uploadId"])
+        self.catalog.delete(user_id, recording_id)
+
+    def _claim(
+        self, user_id: str, announced: Announcement, kind: str, digest: str, more: Mapping[str, Any]
+    ) -> Recording:
+        """Write the record where there is none; else the recording as it was announced first.
+
+        Raises:
+            ConflictError: the id belongs to other bytes or to another device.
+            BusyError: it was claimed for other bytes just now, and they may still arrive.
+        """
+        recording = self._identify(user_id, announced, kind, digest)
+        fields = {
+            "status": Status.UPLOADED.value,
+            "statusRank": Status.UPLOADED.rank,
+            SHA256: digest,
+            **announced.details,
+            **more,
+        }
+        if self.catalog.replace(recording, None, fields):
+            return recording
+        record = self.catalog.read(user_id, recording.recording_id)
+        if record is None or record["status"] == Status.DELETED:
+            raise BusyError(f"{recording.recording_id} was deleted just now: send it again in an hour")
+        if record["deviceId"] != recording.device_id:
+            raise ConflictError(f"{recording.recording_id} is a recording of {record['deviceId']}")
+        known = Recording.from_event({**record, "bucket": self.bucket})
+        if record.get(SHA256) == digest:
+            return known
+        if self.store.exists(known.key):
+            self._check_same(known, digest)
+            return known
+        return self._take_over(recording, record, fields)
+
+    def _take_over(self, recording: Recording, record: Json, fields: Mapping[str, Any]) -> Recording:
+        """Bytes that never arrived do not hold an id for ever."""
+        name = recording.recording_id
+        if datetime.fromisoformat(record["updatedAt"]) > self.now() - CLAIM:
+            raise BusyError(f"other bytes are being sent as {name}: try again in a while")
+        if "uploadId" in record and self.uploads.list_parts(record["key"], record["uploadId"]) is not None:
+            raise ConflictError(f"an upload of other bytes is open as {name}: DELETE /uploads/{name} ends it")
+        place = {"key": recording.key, "startedAt": recording.started_at, "uploadId": None, "error": None}
+        if not self.catalog.replace(recording, record, {**fields, **place}):
+            raise BusyError(f"{name} is being sent by somebody else: try again in a while")
+        return recording
+
+    def _identify(self, user_id: str, announced: Announcement, kind: str, digest: str) -> Recording:
+        """Without an id the content makes one, so that a repeat after a lost answer is known again."""
+        started_at = announced.started_at.astimezone(UTC)
+        recording_id = announced.recording_id or f"{announced.device_id[:100]}-{digest[:16]}"
+        key = raw_key(user_id, announced.device_id, started_at, recording_id, kind)
+        moment = started_at.isoformat(timespec="milliseconds")
+        return Recording(recording_id, user_id, announced.device_id, moment, self.bucket, key)
+
+    def _check_same(self, recording: Recording, digest: str) -> None:
+        """
+        Raises:
+            ConflictError: the object that is there has other bytes.
+        """
+        stored = self.store.read_head(recording.key).metadata.get(SHA256)
+        if stored != digest:
+            raise ConflictError(
+                f"{recording.recording_id} exists with other bytes (sha256 {stored or 'unknown'}): "
+                "use another recordingId"
+            )
+
+    def _read_open(self, user_id: str, recording_id: str) -> tuple[Json, dict[int, StoredPart]]:
+        record = self.catalog.read(user_id, recording_id)
+        if record is None or "uploadId" not in record:
+            raise NotFoundError(f"no upload of {recording_id} is open: begin with POST /uploads")
+        parts = self.uploads.list_parts(record["key"], record["uploadId"])
+        if parts is None:
+            raise NotFoundError(f"the upload of {recording_id} has ended: begin again with POST /uploads")
+        return record, {part.number: part for part in parts}
+
+
+def _describe(recording: Recording, announced: Announcement, digest: str) -> dict[str, str]:
+    """The metadata of an upload. From the two times the starter sees how long a clip is."""
+    metadata = {STARTED_AT: recording.started_at, SHA256: digest}
+    ended_at = announced.details.get("endedAt")
+    return metadata | ({ENDED_AT: str(ended_at)} if ended_at else {})
+
+
+def split_parts(size_bytes: int) -> list[tuple[int, int]]:
+    """Number (from 1) and size of each part."""
+    count = math.ceil(size_bytes / PART_BYTES)
+    return [(i + 1, min(PART_BYTES, size_bytes - i * PART_BYTES)) for i in range(count)]

@@ -1,0 +1,223 @@
+"""A user's recordings: list and read them, name voices, join sessions, delete with all that came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rem.core.errors import BusyError, InputError
+from rem.core.jobs import Status
+from rem.core.places import DOCUMENT_FORMATS, transcript_key
+from rem.core.recordings import Recording
+from rem.library.documents import put_names, write_documents
+from rem.ports import Catalog, Json, Page, Store
+from rem.transcripts.captions import RENDERERS
+from rem.transcripts.conversations import Conversation, Part, join_parts
+from rem.transcripts.transcript import Transcript
+
+TRIES = 5  # a record that changes under every one of them is busy
+LONGEST_NAME = 80  # characters
+FINISHED = (Status.COMPLETE, Status.ERROR)  # nothing is at work on these
+IDENTITY = {"userId", "recordingId", "deviceId", "startedAt", "key", "createdAt", "updatedAt", "open"}
+LONGEST_SESSION = 1000  # recordings of one session that are joined
+
+
+class NotFoundError(InputError):
+    """There is no such recording, transcript, voice or session; the message says what was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What one user may do with recordings, whoever asks: the command line, the API, the console."""
+
+    store: Store
+    catalog: Catalog
+
+    def list_recordings(self, user_id: str) -> list[Json]:
+        """All records, the newest recording first."""
+        return list(self._walk(user_id))
+
+    def page(
+        self,
+        user_id: str,
+        *,
+        device_id: str | None = None,
+        since: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Some records, the newest first.
+
+        Raises:
+            InputError: the cursor is none of ours.
+        """
+        page = self.catalog.find(user_id, device_id=device_id, since=since, limit=limit, cursor=cursor)
+        return Page(_leave_out_deleted(page.records), page.cursor)
+
+    def read(self, user_id: str, recording_id: str) -> Json:
+        """The record.
+
+        Raises:
+            NotFoundError: there is no such recording.
+        """
+        record = self.catalog.read(user_id, recording_id)
+        if record is None or record["status"] == Status.DELETED:
+            raise NotFoundError(f"{user_id} has no recording '{recording_id}'")
+        return record
+
+    def transcript(self, user_id: str, recording_id: str, document_format: str = "json") -> bytes:
+        """A recording's transcript in one of DOCUMENT_FORMATS, with the names as they are now.
+
+        Raises:
+            NotFoundError: no such recording, or it has no transcript yet.
+            InputError: an unknown format.
+        """
+        return render(self._load_transcript(self.read(user_id, recording_id)), document_format)
+
+    def rename_speaker(self, user_id: str, recording_id: str, label: str, name: str) -> dict[str, str]:
+        """Name a voice; an empty name takes its name away. All names of the recording, by label.
+
+        The record is changed first: documents that are published meanwhile carry the name already.
+
+        Args:
+            label: The voice's label, or the name that it has now.
+
+        Raises:
+            NotFoundError: there is no such recording, transcript or voice.
+            InputError: the name is too long or not one line.
+            BusyError: somebody else changed the record each time.
+        """
+        name = name.strip()
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise InputError(f"a speaker's name has at most {LONGEST_NAME} characters, all on one line")
+        transcript = self._load_transcript(self.read(user_id, recording_id))
+        label = _find_label(transcript, label)
+        for _ in range(TRIES):
+            record = self.read(user_id, recording_id)
+            names = {**record.get("speakerNames", {}), label: name}
+            names = {known: given for known, given in names.items() if given}
+            if self.catalog.replace(_to_recording(record), record, {"speakerNames": names}):
+                write_documents(self.store, put_names(transcript, names))
+                return names
+        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
+
+    def conversation(self, user_id: str, session_id: str) -> Conversation:
+        """The recordings of a session, in order, as one conversation.
+
+        Raises:
+            NotFoundError: no recording belongs to this session.
+        """
+        page = self.catalog.find(user_id, session_id=session_id, limit=LONGEST_SESSION)
+        records = _leave_out_deleted(page.records)
+        if not records:
+            raise NotFoundError(f"no recording of {user_id} belongs to session '{session_id}'")
+        return join_parts(session_id, [self._build_part(record) for record in records])
+
+    def delete(self, user_id: str, recording_id: str) -> list[str]:
+        """Delete every object and the record. What was removed.
+
+        Stop a running execution first. A stage that is at work may write once more all the same: the record
+        of a recording that was not finished stays as DELETED, empty and unseen, until the sweeper erases it
+        together with what was written.
+
+        Raises:
+            NotFoundError: there is no such recording.
+            BusyError: somebody else changed the record each time.
+        """
+        record = self._mark_deleted(user_id, recording_id)
+        if record["status"] in FINISHED:
+            return self.erase(record)
+        keys = self.find_objects(record)
+        self.store.delete(keys)
+        return [*keys, _name_record(record)]
+
+    def erase(self, record: Json) -> list[str]:
+        """Delete every object and then the record, so that what breaks off can be repeated."""
+        keys = self.find_objects(record)
+        self.store.delete(keys)
+        self.catalog.delete(record["userId"], record["recordingId"])
+        return [*keys, _name_record(record)]
+
+    def find_objects(self, record: Json) -> list[str]:
+        """Keys of all objects that belong to a recording: upload, artifacts, documents."""
+        documents = [_document_key(record, extension) for extension in DOCUMENT_FORMATS]
+        single = [key for key in (record["key"], *documents) if key in self.store.list_keys(key)]
+        return [*single, *self.store.list_keys(f"artifacts/{record['recordingId']}/")]
+
+    def _mark_deleted(self, user_id: str, recording_id: str) -> Json:
+        """Empty the record, so that no stage moves it on; as it was before."""
+        for _ in range(TRIES):
+            record = self.read(user_id, recording_id)
+            emptied = dict.fromkeys(record.keys() - IDENTITY, None)
+            marked = {"status": Status.DELETED.value, "statusRank": Status.DELETED.rank}
+            if self.catalog.replace(_to_recording(record), record, emptied | marked):
+                return record
+        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
+
+    def _walk(self, user_id: str) -> Iterator[Json]:
+        cursor: str | None = None
+        while True:
+            page = self.catalog.find(user_id, limit=200, cursor=cursor)
+            yield from _leave_out_deleted(page.records)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def _load_transcript(self, record: Json) -> Transcript:
+        key = _document_key(record, "json")
+        if not self.store.exists(key):
+            raise NotFoundError(f"{record['recordingId']} has no transcript yet: it is {record['status']}")
+        return put_names(Transcript.from_json(self.store.read_json(key)), record.get("speakerNames", {}))
+
+    def _build_part(self, record: Json) -> Part:
+        try:
+            transcript = self._load_transcript(record)
+        except NotFoundError:
+            transcript = None
+        return Part(
+            record["recordingId"],
+            record["deviceId"],
+            record.get("seq"),
+            record["startedAt"],
+            record["status"],
+            transcript,
+        )
+
+
+def render(transcript: Transcript, document_format: str) -> bytes:
+    """The transcript in one of DOCUMENT_FORMATS.
+
+    Raises:
+        InputError: an unknown format.
+    """
+    if document_format == "json":
+        return json.dumps(transcript.to_json(), ensure_ascii=False).encode()
+    if document_format not in RENDERERS:
+        raise InputError(f"'{document_format}' is no format: use one of {', '.join(DOCUMENT_FORMATS)}")
+    return RENDERERS[document_format](transcript).encode()
+
+
+def _leave_out_deleted(records: Sequence[Json]) -> list[Json]:
+    return [record for record in records if record["status"] != Status.DELETED]
+
+
+def _name_record(record: Json) -> str:
+    return f"record {record['userId']}/{record['recordingId']}"
+
+
+def _document_key(record: Json, extension: str) -> str:
+    return transcript_key(record["userId"], record["deviceId"], record["recordingId"], extension)
+
+
+def _find_label(transcript: Transcript, wanted: str) -> str:
+    """A voice by its label, or by the name that it has now."""
+    for speaker in transcript.speakers:
+        if wanted in (speaker.label, speaker.name):
+            return speaker.label
+    known = ", ".join(speaker.name or speaker.label for speaker in transcript.speakers) or "nobody"
+    raise NotFoundError(f"'{wanted}' does not speak in this recording; it has {known}")
+
+
+def _to_recording(record: Json) -> Recording:
+    return Recording.from_event({**record, "bucket": record.get("bucket") or "-"})

@@ -1,0 +1,1 @@
+"""A handler's frame: work, settings, audio, logs, recipes."""

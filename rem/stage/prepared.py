@@ -1,0 +1,57 @@
+"""Reads pieces of a prepared recording: any run of samples, exact to the sample, without the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rem.core.chunks import Chunk, Region, clip_regions
+from rem.ports import Json, Samples, Store
+from rem.transcripts.receipts import Receipt
+
+WAV_HEADER_BYTES = 44  # what Python's wave module writes for PCM
+SAMPLE_BYTES = 2
+
+
+def to_float(pcm: npt.NDArray[np.int16]) -> Samples:
+    """16-bit samples as float32 from -1 to 1, as the models want them."""
+    return pcm.astype(np.float32) / np.float32(32768)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The result of Prepare."""
+
+    audio_key: str
+    samples: int
+    started_at: str
+    duration_s: float
+    speech: tuple[Region, ...]
+    speech_s: float
+    loudness: Json
+    receipts: tuple[Receipt, ...]
+
+    @classmethod
+    def load(cls, store: Store, key: str) -> Prepared:
+        document = store.read_json(key)
+        return cls(
+            document["audioKey"],
+            document["samples"],
+            document["startedAt"],
+            document["durationSeconds"],
+            tuple(Region(start, end) for start, end in document["speech"]),
+            document["speechSeconds"],
+            document["loudness"],
+            tuple(Receipt.from_json(receipt) for receipt in document["receipts"]),
+        )
+
+    def read_samples(self, store: Store, start: int, end: int) -> Samples:
+        """Samples [start, end) as float32, shape (n,); fewer where the recording ends before."""
+        first, last = (WAV_HEADER_BYTES + min(edge, self.samples) * SAMPLE_BYTES for edge in (start, end))
+        pcm = np.frombuffer(store.read_bytes(self.audio_key, first, last), np.int16)
+        return to_float(pcm)
+
+    def speech_in(self, chunk: Chunk) -> list[Region]:
+        return clip_regions(self.speech, chunk.start, chunk.end)

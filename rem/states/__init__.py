@@ -1,0 +1,1 @@
+"""Step Functions on moto: the only room that knows moto."""

@@ -1,0 +1,232 @@
+"""One attempt to run an execution on moto's engine: from its start, or on from where an earlier one ended."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.backend.execution import (
+    BaseExecutionWorkerCommunication,
+    Execution,
+    SyncExecution,
+)
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker, SyncExecutionWorker
+
+from rem.lambdas.pool import REFUSALS, LambdaRuntime
+from rem.states.events import Events
+from rem.states.journal import ExecutionRow, ExecutionStore
+
+ABORT_WAIT_S = 10.0  # a worker that has no environment by then failed to parse its definition
+
+Listener = Callable[[ExecutionRow], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What one LocalAws lends to the engine: where executions are kept, who runs their tasks, who listens."""
+
+    runtime: LambdaRuntime
+    store: ExecutionStore
+    on_status: Listener
+
+
+def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_credentials: Any) -> None:
+    """The one patched function: a lambda:invoke task calls the runtime directly, without HTTP and boto3.
+
+    Raises:
+        ClientError: unknown function or throttled; the engine names it Lambda.<code>, as on AWS.
+    """
+    events: Events = env.event_manager
+    state = env.states.context_object.context_object_data["State"]["Name"]
+    name = parameters["FunctionName"].rsplit(":function:", 1)[-1].split(":")[0]
+    payload = parameters.get("Payload") or b"{}"
+    body = events.take_answer(state, name, payload)
+    if body is None:
+        body = _invoke(events.runtime, name, payload)
+        events.keep_answer(state, name, payload, body)
+    env.stack.append({"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": json.loads(body)})
+
+
+def _invoke(runtime: LambdaRuntime, name: str, payload: bytes) -> str:
+    answer = runtime.invoke(name, payload)
+    if answer.status in REFUSALS:
+        metadata = {"HTTPStatusCode": answer.status, "RequestId": str(uuid.uuid4())}
+        refusal: Any = {
+            "Error": {"Code": REFUSALS[answer.status], "Message": answer.payload.decode()},
+            "ResponseMetadata": metadata,
+        }
+        raise ClientError(refusal, "Invoke")
+    if answer.function_error:
+        raise lambda_eval_utils.LambdaFunctionErrorException(answer.function_error, answer.payload.decode())
+    return answer.payload.decode()
+
+
+class _WithEvents:
+    """What the asynchronous and the synchronous worker share."""
+
+    _evaluation_details: Any
+    wiring: Wiring
+    is_kept = True
+
+    def _get_evaluation_environment(self) -> Any:
+        env = super()._get_evaluation_environment()  # type: ignore[misc]  # moto's worker comes next
+        arn = self._evaluation_details.execution_details.arn
+        env.event_manager = Events(arn, self.wiring.store if self.is_kept else None, self.wiring.runtime)
+        return env
+
+
+class Worker(_WithEvents, ExecutionWorker):  # type: ignore[misc]
+    """Runs an execution from its start, or on from the state that its earlier attempts did not leave."""
+
+    def __init__(self, wiring: Wiring, *details: Any) -> None:
+        super().__init__(*details)
+        self.wiring = wiring
+        self.earlier: Sequence[dict[str, Any]] = ()
+        self.answers: dict[str, list[str]] = {}
+        self.redrive = 0  # its number, 0 for a restart
+
+    def start(self) -> None:
+        """Without moto's list of all threads there ever were."""
+        threading.Thread(target=self._execution_logic, daemon=True).start()
+
+    def _execution_logic(self) -> None:
+        entered = self._find_unfinished()
+        if entered is None:
+            super()._execution_logic()
+            return
+        details = entered["stateEnteredEventDetails"]
+        program = self._get_evaluation_entrypoint()
+        program.start_at.start_at_name = details["name"]
+        env = self._get_evaluation_environment()
+        env.event_manager.continue_from(list(self.earlier), self.answers)
+        env.states.reset(input_value=json.loads(details["input"]))
+        if self.redrive:
+            env.event_manager.add_event(
+                EventHistoryContext(self.earlier[-1]["id"]),
+                HistoryEventType.ExecutionRedriven,
+                {"executionRedrivenEventDetails": {"redriveCount": self.redrive}},
+            )
+        env.event_history_context.source_event_id = entered["previousEventId"]
+        self.env = env
+        program.eval(env)
+        self._execution_communication.terminated()
+
+    def _find_unfinished(self) -> dict[str, Any] | None:
+        """The last entry into a state of the top level: AWS's rule for where a redrive goes on."""
+        top = json.loads(self._evaluation_details.state_machine_details.definition)["States"]
+        entries = (event for event in reversed(self.earlier) if event["type"].endswith("StateEntered"))
+        return next((event for event in entries if event["stateEnteredEventDetails"]["name"] in top), None)
+
+
+class SyncWorker(_WithEvents, SyncExecutionWorker):  # type: ignore[misc]
+    is_kept = False
+
+
+class Communication(BaseExecutionWorkerCommunication):  # type: ignore[misc]
+    execution: Any
+
+    def terminated(self) -> None:
+        """An aborted execution stays ABORTED when its last Lambda comes back."""
+        with self.execution.ending:
+            if self.execution.exec_status != ExecutionStatus.RUNNING:
+                return
+            super().terminated()
+        self.execution.report_end()
+
+
+class LocalSyncExecution(SyncExecution):  # type: ignore[misc]
+    """An Express execution: nothing of it is kept."""
+
+    def __init__(self, wiring: Wiring, **details: Any) -> None:
+        super().__init__(**details)
+        self._wiring = wiring
+
+    def _get_start_execution_worker(self) -> SyncWorker:
+        worker: SyncWorker = super()._get_start_execution_worker()
+        worker.__class__ = SyncWorker
+        worker.wiring = self._wiring
+        return worker
+
+
+class LocalExecution(Execution):  # type: ignore[misc]
+    """One attempt to run an execution: a redrive is another object with the same ARN."""
+
+    exec_status: Any
+    stop_date: datetime | None
+
+    def __init__(self, wiring: Wiring, on_end: Callable[[LocalExecution], None], **details: Any) -> None:
+        super().__init__(**details)
+        self.ending = threading.Lock()
+        self._wiring, self._on_end = wiring, on_end
+
+    def _get_start_execution_worker_comm(self) -> Communication:
+        return Communication(self)
+
+    def _get_start_execution_worker(self) -> Worker:
+        stock = super()._get_start_execution_worker()
+        return Worker(
+            self._wiring,
+            stock._evaluation_details,
+            stock._execution_communication,
+            None,
+            stock._activity_store,
+        )
+
+    def go_on(self, redrive: int) -> None:
+        """Start where the earlier attempts ended; `redrive` is its number, 0 after a restart."""
+        self.exec_worker = self._get_start_execution_worker()
+        self.exec_worker.earlier = self._wiring.store.read_events(self.exec_arn)
+        self.exec_worker.answers = self._wiring.store.read_answers(self.exec_arn)
+        self.exec_worker.redrive = redrive
+        self.exec_status = ExecutionStatus.RUNNING
+        self.exec_worker.start()
+
+    def report_end(self) -> None:
+        """Write the end down, then tell of it."""
+        assert self.stop_date is not None
+        output = (
+            None
+            if self.exec_status != ExecutionStatus.SUCCEEDED
+            else to_json_str(self.output, separators=(",", ":"))
+        )
+        store = self._wiring.store
+        store.end(self.exec_arn, self.status, self.stop_date, output, self.error, self.cause)
+        self._on_end(self)
+        if row := store.read(self.exec_arn):
+            self._wiring.on_status(row)
+
+    def abort(self, error: str | None, cause: str | None) -> None:
+        """End now as ABORTED; the Lambdas that run go on by themselves, as on AWS."""
+        with self.ending:
+            if self.exec_status != ExecutionStatus.RUNNING:
+                return
+            self.exec_status, self.stop_date = ExecutionStatus.ABORTED, datetime.now(UTC)
+            self.error, self.cause = error, cause
+        env = self._wait_for_environment()
+        if env is not None:
+            details = {name: text for name, text in (("error", error), ("cause", cause)) if text}
+            env.event_manager.add_event(
+                EventHistoryContext(0),
+                HistoryEventType.ExecutionAborted,
+                {"executionAbortedEventDetails": details},
+            )
+            env.set_stop(stop_date=self.stop_date, cause=cause, error=error)
+        self.report_end()
+
+    def _wait_for_environment(self) -> Any:
+        """It started a moment ago and its thread has not run yet; None where the definition did not parse."""
+        deadline_s = time.monotonic() + ABORT_WAIT_S
+        while self.exec_worker.env is None and time.monotonic() < deadline_s:
+            time.sleep(0.005)
+        return self.exec_worker.env

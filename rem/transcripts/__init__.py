@@ -1,0 +1,1 @@
+"""Transcripts and what is made of them: speakers, captions, conversations, names, receipts. Pure."""

@@ -1,0 +1,145 @@
+"""A transcript as SRT, VTT, plain text and Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pysubs2
+
+from rem.transcripts.transcript import Segment, Transcript, Word
+
+LINE_CHARACTERS = 42  # two lines of 42: the subtitle convention of broadcasters
+CAPTION_CHARACTERS = 2 * LINE_CHARACTERS
+CAPTION_S = 7.0  # longest time one caption stays on the screen
+
+
+def split_for_captions(segment: Segment) -> Iterator[tuple[Word, ...]]:
+    """Break a segment into runs of words that fit one caption. Every word is in exactly one run."""
+    run: list[Word] = []
+    for word in segment.words:
+        characters = sum(len(w.text) + 1 for w in run) + len(word.text)
+        if run and (characters > CAPTION_CHARACTERS or word.end_s - run[0].start_s > CAPTION_S):
+            yield tuple(run)
+            run = []
+        run.append(word)
+    yield tuple(run)
+
+
+def _build_captions(transcript: Transcript) -> pysubs2.SSAFile:
+    captions = pysubs2.SSAFile()
+    previous: str | None = ""
+    for segment in transcript.segments:
+        for run in split_for_captions(segment):
+            text = " ".join(word.text for word in run)
+            if segment.speaker != previous and transcript.speakers:
+                text = f"{transcript.speaker_name(segment.speaker)}: {text}"
+                previous = segment.speaker
+            event = pysubs2.SSAEvent(
+                start=pysubs2.make_time(s=run[0].start_s), end=pysubs2.make_time(s=run[-1].end_s)
+            )
+            event.plaintext = "\n".join(textwrap.wrap(text, LINE_CHARACTERS))
+            captions.append(event)
+    return captions
+
+
+def to_srt(transcript: Transcript) -> str:
+    return _build_captions(transcript).to_string("srt", keep_ssa_tags=False)
+
+
+def to_vtt(transcript: Transcript) -> str:
+    return _build_captions(transcript).to_string("vtt")
+
+
+def format_clock(seconds: float) -> str:
+    """`m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def join_turns(transcript: Transcript) -> list[tuple[float, str, str]]:
+    """Neighbouring segments of one speaker as one paragraph: (start in seconds, speaker's name, text)."""
+    paragraphs: list[tuple[float, str, str]] = []
+    for segment in transcript.segments:
+        name = transcript.speaker_name(segment.speaker)
+        if paragraphs and paragraphs[-1][1] == name:
+            start_s, _, text = paragraphs[-1]
+            paragraphs[-1] = (start_s, name, f"{text} {segment.text}")
+        else:
+            paragraphs.append((segment.start_s, name, segment.text))
+    return paragraphs
+
+
+def to_txt(transcript: Transcript) -> str:
+    """One paragraph per turn: `[0:07] SPEAKER_00: text`."""
+    return "".join(
+        f"[{format_clock(start)}] {name}: {text}\n" for start, name, text in join_turns(transcript)
+    )
+
+
+def to_markdown(transcript: Transcript) -> str:
+    """The document a person reads: title, notes, then the dialogue."""
+    notes = transcript.notes.get("notes", {})
+    lines = [f"# {notes.get('title') or transcript.recording.recording_id}", ""]
+    lines += [
+        f"{transcript.recording.started_at} · {format_clock(transcript.duration_s)} · "
+        f"{len(transcript.speakers)} speaker(s) · {transcript.language or 'no language'}",
+        "",
+    ]
+    if notes.get("summary"):
+        lines += ["## Summary", "", notes["summary"], ""]
+    lines += _list_section("Topics", notes.get("topics", []))
+    lines += _list_section(
+        "To do", [_cite(_describe_task(i, transcript), i, transcript) for i in notes.get("actionItems", [])]
+    )
+    for heading, field in (("Decisions", "decisions"), ("Questions", "questions")):
+        lines += _list_section(heading, [_cite(i["text"], i, transcript) for i in notes.get(field, [])])
+    lines += _chapter_lines(transcript)
+    lines += _list_section("Possible mis-hearings", _list_corrections(transcript))
+    failed = {name: note for name, note in transcript.notes.items() if "error" in note}
+    lines += _list_section(
+        "Notes that failed", [f"{n}: {f['error']}: {f['message']}" for n, f in failed.items()]
+    )
+    if notes.get("engine") == "offline":
+        lines += ["*Notes by the offline enricher: sentences and phrases picked from the transcript.*", ""]
+    lines += ["## Transcript", ""]
+    lines += [f"**{name}** [{format_clock(start)}] {text}\n" for start, name, text in join_turns(transcript)]
+    if not transcript.segments:
+        lines += ["No speech was found in this recording.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _list_section(heading: str, items: Sequence[str]) -> list[str]:
+    return [f"## {heading}", "", *[f"- {item}" for item in items], ""] if items else []
+
+
+def _cite(text: str, item: Mapping[str, Any], transcript: Transcript) -> str:
+    """The text with the times at which it was said."""
+    starts = [transcript.segments[i].start_s for i in item["segmentIds"]]
+    return text + "".join(f" [{format_clock(start)}]" for start in starts)
+
+
+def _describe_task(item: Mapping[str, Any], transcript: Transcript) -> str:
+    owner = transcript.speaker_name(item["owner"]) if item["owner"] else ""
+    details = ", ".join(filter(None, (owner, item["due"])))
+    return f"{item['text']} ({details})" if details else str(item["text"])
+
+
+def _chapter_lines(transcript: Transcript) -> list[str]:
+    chapters = transcript.notes.get("chapters", {}).get("chapters", [])
+    starts = [format_clock(transcript.segments[c["segmentId"]].start_s) for c in chapters]
+    return _list_section("Chapters", [f"[{s}] {c['title']}" for s, c in zip(starts, chapters, strict=True)])
+
+
+def _list_corrections(transcript: Transcript) -> list[str]:
+    found = transcript.notes.get("corrections", {}).get("corrections", [])
+    return [
+        f'[{format_clock(transcript.segments[c["segmentId"]].start_s)}] "{c["heard"]}": '
+        f'perhaps "{c["suggestion"]}"'
+        for c in found
+    ]
+
+
+RENDERERS = {"srt": to_srt, "vtt": to_vtt, "txt": to_txt, "md": to_markdown}

@@ -1,0 +1,130 @@
+"""Recordings of one session, read as one conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from rem.core.recordings import Recording
+from rem.transcripts.transcript import Segment, Speaker, Transcript, Turn
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One recording of a session, with its place in it; `transcript` is None while there is none yet.
+
+    Attributes:
+        seq: Its number within the session, from 0; None where the device does not count.
+    """
+
+    recording_id: str
+    device_id: str
+    seq: int | None
+    started_at: str
+    status: str
+    transcript: Transcript | None
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """By number where there is one, else by time."""
+        return (self.seq if self.seq is not None else -1, self.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A session: its recordings in order, and what is said in them as one transcript."""
+
+    session_id: str
+    parts: Sequence[Part]
+    transcript: Transcript
+
+    def to_json(self) -> Json:
+        recordings = [
+            {"recordingId": p.recording_id, "seq": p.seq, "startedAt": p.started_at, "status": p.status}
+            for p in self.parts
+        ]
+        document = self.transcript.to_json() | {"sessionId": self.session_id, "recordings": recordings}
+        for of_one_recording in ("recordingId", "bucket", "key", "notes", "stages", "audio"):
+            del document[of_one_recording]
+        return document
+
+
+def join_parts(session_id: str, parts: Sequence[Part]) -> Conversation:
+    """Put the parts in order, and their transcripts one behind the other.
+
+    A part begins where its clock says, but never before the one ahead of it has ended: a gap stays a gap,
+    and no word changes its place. Voices are told apart within one recording only, so an unnamed speaker of
+    part 2 becomes `2/SPEAKER_00`; those whom a person gave the same name are one.
+    """
+    ordered = sorted(parts, key=lambda part: part.order)
+    heard = [part for part in ordered if part.transcript is not None]
+    segments: list[Segment] = []
+    turns: list[Turn] = []
+    speakers: dict[str, Speaker] = {}
+    end_s = 0.0
+    for part in heard:
+        transcript = _name_apart(part)
+        offset_s = max(end_s, _seconds_between(heard[0].started_at, part.started_at))
+        segments += [segment.shifted(offset_s) for segment in transcript.segments]
+        turns += [
+            replace(t, start_s=t.start_s + offset_s, end_s=t.end_s + offset_s) for t in transcript.turns
+        ]
+        for speaker in transcript.speakers:
+            known_s = speakers[speaker.label].speech_s if speaker.label in speakers else 0.0
+            speakers[speaker.label] = replace(speaker, speech_s=known_s + speaker.speech_s)
+        end_s = offset_s + transcript.duration_s
+    return Conversation(
+        session_id, ordered, _build(session_id, ordered, heard, segments, turns, speakers, end_s)
+    )
+
+
+def _build(
+    session_id: str,
+    ordered: Sequence[Part],
+    heard: Sequence[Part],
+    segments: Sequence[Segment],
+    turns: Sequence[Turn],
+    speakers: dict[str, Speaker],
+    end_s: float,
+) -> Transcript:
+    transcripts = [part.transcript for part in heard if part.transcript is not None]
+    languages = [t.language for t in transcripts if t.language]
+    first = transcripts[0].recording if transcripts else Recording("", "", "", ordered[0].started_at, "", "")
+    return Transcript(
+        recording=replace(first, recording_id=session_id),
+        duration_s=end_s,
+        speech_s=sum(t.speech_s for t in transcripts),
+        language=max(languages, key=languages.count, default=None),
+        whisper_model=transcripts[0].whisper_model if transcripts else "",
+        transcribed_at=max((t.transcribed_at for t in transcripts), default=""),
+        segments=tuple(segments),
+        turns=tuple(turns),
+        speakers=tuple(speakers.values()),
+    )
+
+
+def _name_apart(part: Part) -> Transcript:
+    """Labels that are unique within the conversation: the name, else the part's number and the label."""
+    transcript = part.transcript
+    assert transcript is not None
+    prefix = part.seq if part.seq is not None else part.recording_id
+    labels = {s.label: s.name or f"{prefix}/{s.label}" for s in transcript.speakers}
+    merged: dict[str, Speaker] = {}
+    for speaker in transcript.speakers:
+        label = labels[speaker.label]
+        known_s = merged[label].speech_s if label in merged else 0.0
+        merged[label] = replace(speaker, label=label, speech_s=known_s + speaker.speech_s)
+    return replace(
+        transcript,
+        segments=tuple(replace(s, speaker=labels.get(s.speaker or "")) for s in transcript.segments),
+        turns=tuple(replace(t, speaker=labels.get(t.speaker, t.speaker)) for t in transcript.turns),
+        speakers=tuple(merged.values()),
+    )
+
+
+def _seconds_between(first: str, then: str) -> float:
+    return (datetime.fromisoformat(then) - datetime.fromisoformat(first)).total_seconds()

@@ -1,0 +1,66 @@
+import pytest
+
+from rem.adapters.models import resolve_diarization, resolve_whisper
+from rem.cli.run import find_recordings, write_documents
+from rem.core.errors import SetupError
+from rem.home.session import Outcome
+from rem.library.media import build_recording_id
+
+
+def test_folder_stands_for_the_media_files_below_it(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in ("a.wav", "deep/b.M4A", "notes.txt", ".hidden.wav"):
+        (tmp_path / name).touch()
+    files, bad = find_recordings([tmp_path])
+    assert [path.name for path in files] == ["a.wav", "b.M4A"]
+    assert bad == []
+
+
+def test_named_file_is_tried_whatever_its_suffix(tmp_path):
+    (tmp_path / "recording.dat").touch()
+    files, _ = find_recordings([tmp_path / "recording.dat"])
+    assert files == [tmp_path / "recording.dat"]
+
+
+def test_same_file_is_worked_on_once(tmp_path):
+    (tmp_path / "a.wav").touch()
+    files, _ = find_recordings([tmp_path / "a.wav", tmp_path, tmp_path / "a.wav"])
+    assert len(files) == 1
+
+
+def done(path, recording_id):
+    return Outcome(path, "SUCCEEDED", recording_id=recording_id, documents={"json": b"{}", "srt": b""})
+
+
+def test_namesakes_do_not_overwrite_each_other(tmp_path):
+    outcomes = [done(tmp_path / "x" / "a.wav", "a-1"), done(tmp_path / "y" / "a.wav", "a-2")]
+    names = [write_documents(outcome, tmp_path, is_only=False)["json"].name for outcome in outcomes]
+    assert names == ["a-1.json", "a-2.json"]
+
+
+def test_a_file_of_its_own_name_keeps_it(tmp_path):
+    assert write_documents(done(tmp_path / "a.wav", "a-1"), tmp_path, is_only=True)["srt"].name == "a.srt"
+
+
+def test_recording_id_is_readable_and_valid(tmp_path):
+    assert build_recording_id(tmp_path / "Mein Gespräch (2).m4a", "0123456789") == "Mein-Gespr-ch-2-01234567"
+    assert build_recording_id(tmp_path / "...wav", "0123456789").endswith("01234567")
+
+
+def test_demo_is_a_model_name():
+    assert (resolve_whisper("demo") / "model.bin").is_file()
+    assert (resolve_diarization("demo") / "config.yaml").is_file()
+
+
+def test_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(SetupError, match=r"no model\.bin"):
+        resolve_whisper(str(tmp_path))
+    with pytest.raises(SetupError, match=r"no config\.yaml"):
+        resolve_diarization(str(tmp_path))
+
+
+def test_model_that_was_fetched_before_needs_no_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("REM_MODELS", str(tmp_path))
+    (tmp_path / "whisper" / "base.en").mkdir(parents=True)
+    (tmp_path / "whisper" / "base.en" / "model.bin").touch()
+    assert resolve_whisper("base.en") == tmp_path / "whisper" / "base.en"

@@ -1,0 +1,72 @@
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from rem.cli.progress import Display
+from rem.core.recordings import Recording
+from rem.executions.history import read_states
+
+
+def event(kind, name, second):
+    details = "stateEnteredEventDetails" if "Entered" in kind else "stateExitedEventDetails"
+    return {
+        "type": kind,
+        details: {"name": name},
+        "timestamp": datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC),
+    }
+
+
+HISTORY = [
+    event("TaskStateEntered", "Prepare", 0),
+    event("TaskStateExited", "Prepare", 2),
+    event("ParallelStateEntered", "Listen", 2),
+    event("MapStateEntered", "TranscribeChunks", 2),
+    event("TaskStateEntered", "Transcribe", 2),
+    event("TaskStateEntered", "Transcribe", 3),
+    event("TaskStateExited", "Transcribe", 9),
+]
+
+
+def test_states_are_those_with_work_in_order_of_entry():
+    assert list(read_states(HISTORY)) == ["Prepare", "Transcribe"]
+
+
+def test_a_state_runs_until_all_its_iterations_left():
+    states = read_states(HISTORY)
+    assert not states["Prepare"].is_running
+    assert states["Transcribe"].is_running
+    assert (states["Transcribe"].entered, states["Transcribe"].left) == (2, 1)
+
+
+def test_seconds_count_from_first_entry_to_last_exit():
+    states = read_states(HISTORY)
+    assert states["Prepare"].seconds == 2
+    assert states["Transcribe"].seconds == 7
+
+
+def test_an_empty_history_has_no_states():
+    assert read_states([]) == {}
+
+
+def test_a_long_state_tells_a_log_that_it_moves():
+    """Without a terminal: a line when there is something new and the last one is old enough."""
+    now_s = 0.0
+    console = Console(file=io.StringIO(), width=120)
+    upload = SimpleNamespace(
+        path=Path("walk.wav"),
+        recording=Recording("walk", "me", "dev", "2026-01-01", "b", "raw/me/dev/2026/01/01/walk.wav"),
+    )
+    with Display(console, files=1, clock=lambda: now_s) as display:
+        for now_s in range(0, 61, 5):
+            heard = {"stage": "transcribe", "recordingId": "walk", "part": 0}
+            line = heard | {"doneSeconds": 10.0 * min(now_s, 30), "totalSeconds": 600.0}
+            display.on_log("transcribe", json.dumps(line))
+            display.show(upload, {"Transcribe": read_states(HISTORY)["Transcribe"]})
+    assert console.file.getvalue().splitlines() == [
+        "Transcribe 1/2 3:20 of 10:00",
+        "Transcribe 1/2 5:00 of 10:00",
+    ]

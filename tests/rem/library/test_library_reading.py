@@ -1,0 +1,182 @@
+import json
+
+import pytest
+
+from rem.core.errors import InputError
+from rem.core.jobs import Status
+from rem.core.places import DOCUMENT_FORMATS
+from rem.core.recordings import Recording
+from rem.library.documents import write_documents
+from rem.library.library import Library, NotFoundError
+from rem.transcripts.captions import RENDERERS
+from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
+from tests.fakes import FakeCatalog, FakeStore
+
+
+def add(store, catalog, recording_id="walk", **fields):
+    key = f"raw/me/badge/2026/11/24/{recording_id}.wav"
+    recording = Recording(recording_id, "me", "badge", "2026-11-24T09:00:00+00:00", "b", key)
+    words = (Word(0, 0.5, "hello", 0.9), Word(0.5, 1, "there", 0.9))
+    transcript = Transcript(
+        recording=recording,
+        duration_s=2.0,
+        speech_s=1.0,
+        language="en",
+        whisper_model="m",
+        transcribed_at="2026-11-24T10:00:00+00:00",
+        segments=(Segment(words, "SPEAKER_00"),),
+        speakers=(Speaker("SPEAKER_00", 1.0),),
+    )
+    store.write_bytes(key, b"sound", "audio/wav")
+    store.write_json(f"artifacts/{recording_id}/prepare/f.json", {})
+    catalog.advance(
+        recording, Status.COMPLETE, {"transcriptKey": write_documents(store, transcript), **fields}
+    )
+    return recording
+
+
+@pytest.fixture
+def store():
+    return FakeStore()
+
+
+@pytest.fixture
+def catalog():
+    return FakeCatalog()
+
+
+@pytest.fixture
+def library(store, catalog):
+    add(store, catalog)
+    return Library(store, catalog)
+
+
+def test_a_name_reaches_every_document_and_the_record(library, store, catalog):
+    library.rename_speaker("me", "walk", "SPEAKER_00", " Ada ")
+    assert catalog.read("me", "walk")["speakerNames"] == {"SPEAKER_00": "Ada"}
+    for extension in DOCUMENT_FORMATS:
+        assert "Ada" in store.objects[f"transcripts/me/badge/walk.{extension}"].decode()
+    assert catalog.read("me", "walk")["status"] == "COMPLETE"
+
+
+def test_an_empty_name_gives_the_label_back(library, catalog):
+    library.rename_speaker("me", "walk", "SPEAKER_00", "Ada")
+    library.rename_speaker("me", "walk", "SPEAKER_00", "")
+    assert catalog.read("me", "walk")["speakerNames"] == {}
+    assert b"SPEAKER_00: hello" in library.transcript("me", "walk", "txt")
+
+
+def test_the_name_holds_where_a_redrive_wrote_the_documents_anew(library, store, catalog):
+    library.rename_speaker("me", "walk", "SPEAKER_00", "Ada")
+    add(store, catalog, speakerNames={"SPEAKER_00": "Ada"})
+    assert b"Ada: hello" in library.transcript("me", "walk", "txt")
+
+
+def test_a_speaker_that_is_not_there_cannot_be_named(library):
+    with pytest.raises(
+        NotFoundError, match="'SPEAKER_07' does not speak in this recording; it has SPEAKER_00"
+    ):
+        library.rename_speaker("me", "walk", "SPEAKER_07", "Ada")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 81, "\x00"])
+def test_a_name_is_one_short_line(library, name):
+    with pytest.raises(InputError, match="at most 80"):
+        library.rename_speaker("me", "walk", "SPEAKER_00", name)
+
+
+@pytest.mark.parametrize("document_format", RENDERERS)
+def test_a_transcript_is_read_in_every_format(library, document_format):
+    assert b"hello" in library.transcript("me", "walk", document_format)
+
+
+def test_json_is_the_transcript_document(library):
+    assert json.loads(library.transcript("me", "walk"))["fullText"] == "hello there"
+
+
+def test_a_format_that_nobody_knows_is_refused(library):
+    with pytest.raises(InputError, match="'pdf' is no format"):
+        library.transcript("me", "walk", "pdf")
+
+
+def test_what_is_not_transcribed_yet_says_how_far_it_is(library, catalog):
+    catalog.advance(Recording("new", "me", "badge", "t", "b", "k"), Status.UPLOADED, {})
+    with pytest.raises(NotFoundError, match="no transcript yet: it is UPLOADED"):
+        library.transcript("me", "new")
+
+
+def test_a_deleted_recording_leaves_nothing(library, store, catalog):
+    removed = library.delete("me", "walk")
+    assert len(removed) == 8
+    assert (store.objects, catalog.records) == ({}, {})
+    with pytest.raises(NotFoundError):
+        library.delete("me", "walk")
+
+
+def test_what_a_stage_writes_after_the_deletion_is_erased_by_the_next_look(store, catalog):
+    recording = add(store, catalog, status=Status.TRANSCRIBING, statusRank=1)
+    library = Library(store, catalog)
+    assert len(library.delete("me", "walk")) == 8
+    store.write_json("artifacts/walk/transcribe/late.json", {})
+    assert not catalog.advance(recording, Status.COMPLETE, {"title": "back"})
+    left = catalog.read("me", "walk")
+    assert (left["status"], "title" in left, "transcriptKey" in left) == ("DELETED", False, False)
+    assert library.erase(left) == ["artifacts/walk/transcribe/late.json", "record me/walk"]
+    assert (store.objects, catalog.records) == ({}, {})
+
+
+def test_a_recording_that_is_being_deleted_is_seen_nowhere(store, catalog):
+    add(store, catalog, status=Status.TRANSCRIBING, sessionId="talk")
+    library = Library(store, catalog)
+    library.delete("me", "walk")
+    assert library.page("me").records == library.list_recordings("me") == []
+    for attempt in (library.read, library.transcript, library.delete):
+        with pytest.raises(NotFoundError):
+            attempt("me", "walk")
+    with pytest.raises(NotFoundError):
+        library.conversation("me", "talk")
+
+
+def test_deleting_touches_no_recording_whose_name_begins_alike(library, store, catalog):
+    neighbours = ("walk.wav", "walk.json", "walk-2")
+    for neighbour in neighbours:
+        add(store, catalog, neighbour)
+    library.delete("me", "walk")
+    for neighbour in neighbours:
+        assert len(library.find_objects(library.read("me", neighbour))) == 7
+
+
+def test_nobody_reads_or_deletes_what_is_another_users(library):
+    for attempt in (library.read, library.transcript, library.delete):
+        with pytest.raises(NotFoundError):
+            attempt("you", "walk")
+    assert library.read("me", "walk")["recordingId"] == "walk"
+
+
+def test_pages_show_each_record_once_and_the_newest_first(library, store, catalog):
+    for i in range(5):
+        recording = Recording(f"r{i}", "me", "badge", f"2026-11-25T0{i}:00:00+00:00", "b", "k")
+        catalog.advance(recording, Status.UPLOADED, {})
+    first = library.page("me", limit=4)
+    second = library.page("me", limit=4, cursor=first.cursor)
+    assert [r["recordingId"] for r in (*first.records, *second.records)] == [
+        "r4",
+        "r3",
+        "r2",
+        "r1",
+        "r0",
+        "walk",
+    ]
+    assert second.cursor is None
+    assert [r["recordingId"] for r in library.page("me", since="2026-11-25T03").records] == ["r4", "r3"]
+    assert len(library.list_recordings("me")) == 6
+
+
+def test_recordings_of_a_session_are_one_conversation(library, store, catalog):
+    for seq, recording_id in ((1, "b"), (0, "a")):
+        add(store, catalog, recording_id, sessionId="talk", seq=seq)
+    conversation = library.conversation("me", "talk")
+    assert [part.recording_id for part in conversation.parts] == ["a", "b"]
+    assert conversation.transcript.full_text == "hello there hello there"
+    with pytest.raises(NotFoundError, match="session 'quiet'"):
+        library.conversation("me", "quiet")

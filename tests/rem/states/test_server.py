@@ -1,0 +1,66 @@
+"""S3 to SQS to function."""
+
+import json
+import time
+
+import pytest
+
+from tests.rem.conftest import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+def wait_for_lines(path, count, limit_s=15):
+    deadline_s = time.monotonic() + limit_s
+    while time.monotonic() < deadline_s:
+        lines = path.read_text().splitlines() if path.exists() else []
+        if len(lines) >= count:
+            return [json.loads(json.loads(line)) for line in lines]
+        time.sleep(0.05)
+    raise AssertionError(f"{path} has fewer than {count} lines")
+
+
+def test_upload_becomes_an_event_for_the_function(aws, collected):
+    s3, sqs = aws.client("s3"), aws.client("sqs")
+    url = sqs.create_queue(QueueName="uploads")["QueueUrl"]
+    s3.create_bucket(Bucket="events")
+    aws.map_queue(url, "collect")
+    rule = {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:uploads", "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket="events", NotificationConfiguration={"QueueConfigurations": [rule]}
+    )
+    s3.put_object(Bucket="events", Key="raw/ä b.wav", Body=b"x")
+    bodies = wait_for_lines(collected, 2)
+    assert {"s3:TestEvent"} <= {body.get("Event") for body in bodies}
+    record = next(body for body in bodies if "Records" in body)["Records"][0]
+    assert record["s3"]["bucket"]["name"] == "events"
+
+
+def test_only_failed_messages_come_back(aws, collected):
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="batch", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+    entries = [
+        {"Id": str(i), "MessageBody": json.dumps({"n": text})} for i, text in enumerate(["ok", "poison"])
+    ]
+    sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    aws.map_queue(url, "collect")
+    deadline_s = time.monotonic() + 10
+    while time.monotonic() < deadline_s:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        if [counts[name] for name in names] == ["0", "1"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(counts)
+
+
+def test_message_attributes_have_lambdas_shape(aws, collected):
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="attributes")["QueueUrl"]
+    attribute = {"DataType": "String", "StringValue": "b"}
+    sqs.send_message(QueueUrl=url, MessageBody='{"attributes": true}', MessageAttributes={"a": attribute})
+    aws.map_queue(url, "attributes")
+    path = collected.with_name("attributes")
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"))
+    shape = {"stringValue": "b", "dataType": "String", "stringListValues": [], "binaryListValues": []}
+    assert json.loads(path.read_text()) == {"a": shape}
