@@ -215,7 +215,7 @@ def test_a_setting_of_two_stages_has_one_value():
 def test_every_setting_is_explained_in_the_docs():
     from rem.definition import load_stages
 
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "settings.md").read_text()
     settings = {setting for stage in load_stages().values() for setting in stage.settings}
     missing = {setting for setting in settings if f"`{setting}`" not in page}
     assert not missing
@@ -228,7 +228,30 @@ def test_demo_models_fit_their_budget():
 
 def test_changelog_and_decisions_are_kept():
     assert "## " in (ROOT / "CHANGELOG.md").read_text()
+    index = (ROOT / "docs" / "adr" / "README.md").read_text()
     for page in (ROOT / "docs" / "adr").glob("[0-9]*.md"):
-        text = page.read_text()
-        for heading in ("## Context", "## Decision", "## Consequences", "## Undo"):
+        text, number = page.read_text(), int(page.name[:4])
+        assert re.match(rf"# {number}\. .+\n\nStatus: .+, \d{{4}}-\d\d\n\n## Context\n\S", text), page.name
+        for heading in ("## Decision", "## Consequences", "## Undo"):
             assert heading in text, f"{page.name} has no {heading}"
+        title = text.partition(". ")[2].partition("\n")[0]
+        assert f"| {number} | [{title}]({page.name}) |" in index
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)#\s:]*)(?:#([^)]*))?\)")
+
+
+def find_anchors(page: Path) -> set[str]:
+    """Anchors of headings, as GitHub builds them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page):
+    for target, anchor in LINK.findall(page.read_text()):
+        linked = (page.parent / target).resolve() if target else page
+        assert linked.exists(), f"{target} does not exist"
+        if anchor:
+            assert anchor in find_anchors(linked), f"{target} has no heading #{anchor}"

@@ -99,7 +99,7 @@ def test_missing_folder_is_named(tmp_path):
 
 
 def test_recipe_of_the_docs_is_one(tmp_path):
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "enrichment.md").read_text()
     example = re.search(r"```yaml\n(name: .*?)```", page, re.DOTALL)
     assert example is not None
     recipe = load_recipes(write(tmp_path, standup_yaml=example[1], standup_md="List what was done."))[
