@@ -1,1 +1,1 @@
-"""Transcripts and what is made of them: speakers, captions, conversations, names, receipts. Pure."""
+"""Transcripts and everything derived from them: speakers, names, conversations, captions, receipts."""

@@ -1,4 +1,4 @@
-"""A transcript as SRT, VTT, plain text and Markdown."""
+"""Render a transcript as SRT, VTT, plain text and Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPTION_S = 7.0  # longest time one caption stays on the screen
 
 
 def split_for_captions(segment: Segment) -> Iterator[tuple[Word, ...]]:
-    """Break a segment into runs of words that fit one caption. Every word is in exactly one run."""
+    """Break a segment into runs that fit one caption. Every word is in exactly one run."""
     run: list[Word] = []
     for word in segment.words:
         characters = sum(len(w.text) + 1 for w in run) + len(word.text)
@@ -53,14 +53,14 @@ def to_vtt(transcript: Transcript) -> str:
 
 
 def format_clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from an hour on."""
+    """Format a time as `m:ss`, from one hour on as `h:mm:ss`."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def join_turns(transcript: Transcript) -> list[tuple[float, str, str]]:
-    """Neighbouring segments of one speaker as one paragraph: (start in seconds, speaker's name, text)."""
+    """Join neighbouring segments of one speaker into paragraphs: (start in seconds, speaker's name, text)."""
     paragraphs: list[tuple[float, str, str]] = []
     for segment in transcript.segments:
         name = transcript.speaker_name(segment.speaker)
@@ -73,14 +73,14 @@ def join_turns(transcript: Transcript) -> list[tuple[float, str, str]]:
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One paragraph per turn: `[0:07] SPEAKER_00: text`."""
+    """Write one paragraph per turn: `[0:07] SPEAKER_00: text`."""
     return "".join(
         f"[{format_clock(start)}] {name}: {text}\n" for start, name, text in join_turns(transcript)
     )
 
 
 def to_markdown(transcript: Transcript) -> str:
-    """The document a person reads: title, notes, then the dialogue."""
+    """Write the document for a person to read: title, notes, then the dialogue."""
     notes = transcript.notes.get("notes", {})
     lines = [f"# {notes.get('title') or transcript.recording.recording_id}", ""]
     lines += [
@@ -116,7 +116,7 @@ def _list_section(heading: str, items: Sequence[str]) -> list[str]:
 
 
 def _cite(text: str, item: Mapping[str, Any], transcript: Transcript) -> str:
-    """The text with the times at which it was said."""
+    """Append the times at which the cited segments start."""
     starts = [transcript.segments[i].start_s for i in item["segmentIds"]]
     return text + "".join(f" [{format_clock(start)}]" for start in starts)
 

@@ -1,4 +1,4 @@
-"""Recordings of one session, read as one conversation."""
+"""Join the recordings of one session into one conversation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One recording of a session, with its place in it; `transcript` is None while there is none yet.
+    """One recording of a session.
 
     Attributes:
-        seq: Its number within the session, from 0; None where the device does not count.
+        seq: Number of the recording within its session, from 0; None if the device does not count.
+        transcript: None until the recording has been transcribed.
     """
 
     recording_id: str
@@ -30,13 +31,13 @@ class Part:
 
     @property
     def order(self) -> tuple[int, str]:
-        """By number where there is one, else by time."""
+        """Sort key: the number if the device counts, else the start time."""
         return (self.seq if self.seq is not None else -1, self.started_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A session: its recordings in order, and what is said in them as one transcript."""
+    """A session: its recordings in order, and one transcript of all that is said in them."""
 
     session_id: str
     parts: Sequence[Part]
@@ -54,11 +55,11 @@ class Conversation:
 
 
 def join_parts(session_id: str, parts: Sequence[Part]) -> Conversation:
-    """Put the parts in order, and their transcripts one behind the other.
+    """Sort the parts and append their transcripts to each other.
 
-    A part begins where its clock says, but never before the one ahead of it has ended: a gap stays a gap,
-    and no word changes its place. Voices are told apart within one recording only, so an unnamed speaker of
-    part 2 becomes `2/SPEAKER_00`; those whom a person gave the same name are one.
+    Each part starts at the time on its own clock, but not before the previous part has ended: gaps between
+    parts are kept and words stay in order. Labels identify a voice within one recording only, so an unnamed
+    speaker of part 2 becomes `2/SPEAKER_00`. Speakers to whom a person gave the same name become one speaker.
     """
     ordered = sorted(parts, key=lambda part: part.order)
     heard = [part for part in ordered if part.transcript is not None]
@@ -108,7 +109,7 @@ def _build(
 
 
 def _name_apart(part: Part) -> Transcript:
-    """Labels that are unique within the conversation: the name, else the part's number and the label."""
+    """Make labels unique within the conversation: the name, or the part's number and the label."""
     transcript = part.transcript
     assert transcript is not None
     prefix = part.seq if part.seq is not None else part.recording_id

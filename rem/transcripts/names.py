@@ -1,4 +1,4 @@
-"""Names over speaker labels: an overlay, applied when a transcript is rendered; the labels stay."""
+"""Lay names over speaker labels when a transcript is rendered. The labels themselves never change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def apply_names(
 ) -> Transcript:
     """Put names on the transcript's speakers.
 
-    A name that a person gave wins over a recipe's. A recipe's name is used only where it means one voice:
-    not if the recipe found it twice, and not if a person gave it to another voice.
+    A name given by a person replaces a recipe's. A recipe's name is used only if it is unambiguous: the
+    recipe found it for one voice, and no person gave it to another voice.
 
     Args:
-        recipe_names: Names by label, as the `speaker-names` recipe found them.
-        given_names: Names by label, as a person gave them (`speakerNames` of the record).
+        recipe_names: Names by label, found by the `speaker-names` recipe.
+        given_names: Names by label, given by a person (`speakerNames` of the record).
     """
     given = {label: name.strip() for label, name in given_names.items() if name and name.strip()}
     times = Counter(recipe_names.values())

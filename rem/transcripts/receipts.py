@@ -1,4 +1,4 @@
-"""What a stage took: seconds, memory and dollars, per invocation and per stage."""
+"""Receipts: the seconds, memory and dollars of each invocation, and their sum per stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was asked of a language model. `usd` is None where the model's price is not known."""
+    """Requests to a language model: tokens and dollars. `usd` is None if the model's price is unknown."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -43,12 +43,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One invocation, or the sum of several: wall and processor seconds, memory (MB), tokens.
+    """The cost of one invocation, or of several added up: wall and processor seconds, memory (MB), tokens.
 
     Attributes:
-        seconds: Inside the handler; a process's start is not in it.
-        cpu_s: User and system time of the process; 0 in receipts from before it was measured.
-        cost_usd: What AWS asks for the duration; requests, transitions and tokens not included.
+        seconds: Time inside the handler, without the start of the process.
+        cpu_s: User and system time of the process; 0 in old receipts, which did not measure it.
+        cost_usd: AWS's price for the duration, without requests, state transitions and tokens.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Receipt:
 
     @property
     def gb_s(self) -> float:
-        """What Lambda bills by: seconds times configured memory."""
+        """Lambda's billing unit: seconds times configured memory."""
         return self.seconds * self.memory_mb / 1024
 
     def to_json(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Receipt:
         )
 
     def __add__(self, other: Receipt) -> Receipt:
-        """Sums, but the highest memory peak."""
+        """Add everything up, except memory: of two peaks the higher one counts."""
         return Receipt(
             self.name,
             self.seconds + other.seconds,
@@ -106,7 +106,7 @@ class Receipt:
 
 
 def sum_by_stage(receipts: Iterable[Receipt]) -> list[Receipt]:
-    """One receipt per stage, in order of first appearance."""
+    """Add up receipts into one per stage, in order of first appearance."""
     totals: dict[str, Receipt] = {}
     for receipt in receipts:
         so_far = totals.get(receipt.name)

@@ -1,4 +1,4 @@
-"""Who said which word."""
+"""Decide which speaker said which word."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from itertools import groupby
 
 from rem.transcripts.transcript import Segment, Speaker, Turn, Word
 
-NEAR_S = 0.5  # gap within which a listener still hears a word as part of the turn; docs/adr/0006
-EDGE_S = 0.5  # a shorter run at the edge of a sentence follows the sentence; docs/adr/0006
+NEAR_S = 0.5  # a listener still hears a word this close to a turn as part of it; docs/adr/0006
+EDGE_S = 0.5  # a run at the edge of a sentence must be this long to keep its own speaker; docs/adr/0006
 
 
 def assign_speakers(words: Sequence[Word], turns: Sequence[Turn]) -> list[str | None]:
     """Give each word the speaker whose turns cover most of it.
 
-    A word that no turn touches takes the nearest turn within NEAR_S, else no speaker: unknown is an
-    answer, a guess is not. On equal cover the earlier turn wins.
+    A word that no turn touches takes the speaker of the nearest turn within NEAR_S. Beyond that it has no
+    speaker, because an honest "unknown" serves the reader better than a guess. On equal cover the earlier
+    turn wins.
 
     Args:
         words: Sorted by start.
@@ -54,10 +55,10 @@ def _find_speaker(word: Word, near: Iterator[Turn]) -> str | None:
 def split_at_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> list[Segment]:
     """Assign speakers to all words and split every segment where its speaker changes.
 
-    No word is lost and none changes its place.
+    Every word is kept, in the same order.
 
     Args:
-        segments: Sorted by start; each one sentence or phrase, as the transcriber found it.
+        segments: Sorted by start; each is one sentence or phrase of the transcriber.
     """
     words = [word for segment in segments for word in segment.words]
     speakers = iter(assign_speakers(words, turns))
@@ -72,9 +73,10 @@ def split_at_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> lis
 
 
 def _settle_edges(runs: list[Segment]) -> list[Segment]:
-    """Let a run shorter than EDGE_S at either edge of a sentence follow its longer neighbour.
+    """Give a run shorter than EDGE_S at either edge of a sentence to its longer neighbour.
 
-    Turn boundaries are found a few frames early or late; people seldom say one word of another's sentence.
+    Diarization places turn boundaries a few frames early or late, and people seldom say a single word of
+    somebody else's sentence.
     """
     for edge, inner in ((0, 1), (-1, -2)):
         if len(runs) > 1 and _length_s(runs[edge]) < min(EDGE_S, _length_s(runs[inner])):
@@ -89,13 +91,13 @@ def _length_s(run: Segment) -> float:
 
 
 def label_by_appearance(turns: Sequence[Turn]) -> dict[str, str]:
-    """New labels, SPEAKER_00 for the voice that speaks first: the same for every run."""
+    """Number the voices in order of appearance: SPEAKER_00 speaks first. Equal turns get equal labels."""
     order = dict.fromkeys(turn.speaker for turn in sorted(turns, key=lambda turn: turn.start_s))
     return {label: f"SPEAKER_{i:02}" for i, label in enumerate(order)}
 
 
 def measure_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[Speaker, ...]:
-    """The speakers who say at least one word, in order of appearance, with the seconds they speak."""
+    """List the speakers of at least one word, in order of appearance, with their seconds of speech."""
     speaking = dict.fromkeys(segment.speaker for segment in segments if segment.speaker is not None)
     speech_s = dict.fromkeys(speaking, 0.0)
     for turn in turns:

@@ -1,4 +1,4 @@
-"""What was said: words, turns, segments, and the transcript document (docs/transcript.schema.json)."""
+"""Words, turns, segments, and the transcript document that holds them (docs/transcript.schema.json)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word with its place in the recording (seconds) and the model's probability (0 to 1)."""
+    """One word with its times in the recording (seconds) and the model's probability (0 to 1)."""
 
     start_s: float
     end_s: float
@@ -55,7 +55,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Words that belong together, said by one speaker; `speaker` is None where nobody can tell."""
+    """Words of one speaker that belong together. `speaker` is None if the speaker is unknown."""
 
     words: tuple[Word, ...]
     speaker: str | None = None
@@ -92,7 +92,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A voice of this recording. `name` is an overlay that a person (or a recipe) put on the label."""
+    """A voice of this recording. `name`, given by a person or a recipe, is shown in place of the label."""
 
     label: str
     speech_s: float
@@ -109,7 +109,7 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The document that REM gives back."""
+    """The document that REM returns for a recording."""
 
     recording: Recording
     duration_s: float
@@ -129,7 +129,7 @@ class Transcript:
         return " ".join(segment.text for segment in self.segments)
 
     def speaker_name(self, label: str | None) -> str:
-        """What a person reads for a speaker label; unknown is an answer."""
+        """Return the name to show for a label: the given name, the label itself, or "Unknown"."""
         if label is None:
             return "Unknown"
         return next((s.name for s in self.speakers if s.label == label and s.name), label)
@@ -177,5 +177,5 @@ class Transcript:
 
 
 def join_chunks(chunks: Iterable[Sequence[Segment]]) -> list[Segment]:
-    """Put the segments of consecutive chunks in one row, ordered by time; empty segments vanish."""
+    """Merge the segments of all chunks, ordered by time. Segments without words are dropped."""
     return sorted((s for chunk in chunks for s in chunk if s.words), key=lambda s: s.start_s)
