@@ -1,4 +1,4 @@
-"""What a recipe will ask, before anything is asked: requests, tokens and dollars, at most."""
+"""Upper bounds of what a recipe will ask: requests, tokens and dollars."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Transcript
 
 BATCH_TEXTS = 2_048  # OpenAI's limit of inputs per embedding request
-BATCH_TOKENS = 250_000  # its limit is 300,000 per request
+BATCH_TOKENS = 250_000  # OpenAI's limit is 300,000 per embedding request
 
 
 def estimate_usage(transcript: Transcript, recipe: Recipe, model: str) -> Usage:
-    """An upper bound: tokens by bytes, every answer as long as it may be."""
+    """Bound the usage from above: tokens follow from bytes, and every answer has its full length."""
     if not transcript.segments:
         return Usage()
     if recipe.output == VECTORS:
@@ -35,7 +35,7 @@ def list_texts(transcript: Transcript) -> list[str]:
 
 
 def batch_texts(texts: Sequence[str]) -> Iterator[list[str]]:
-    """As few embedding requests as the limits allow."""
+    """Group the texts into as few embedding requests as the limits allow."""
     batch: list[str] = []
     used = 0
     for text in texts:

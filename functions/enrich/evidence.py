@@ -1,4 +1,4 @@
-"""Holds an answer against the transcript: what nobody said is dropped, and counted."""
+"""Check an answer against the transcript: claims that nobody made are dropped and counted."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from functions.enrich.schemas import (
 )
 from rem.transcripts.transcript import Transcript
 
-FARTHEST_MISHEARING = 0.6  # edits per character of the longer text; "pie torch" for "PyTorch" is 0.33
+FARTHEST_MISHEARING = 0.6  # edits per character of the longer text; "pie torch" for "PyTorch" has 0.33
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
-LONGEST_MISHEARING = 6  # words; more is a rewrite, not a mis-hearing
+LONGEST_MISHEARING = 6  # words; a longer correction rewrites the sentence
 
 AnAnswer = TypeVar("AnAnswer", bound=Answer)
 AnItem = TypeVar("AnItem", bound=Answer)
 
 
 class Evidence:
-    """Checks one answer.
+    """The evidence for one answer: the transcript that it must cite.
 
     Attributes:
-        dropped: How many `citations` named no segment, and how many `items` were left without evidence.
+        dropped: Counts `citations` that named no segment and `items` that were left without evidence.
     """
 
     def __init__(self, transcript: Transcript) -> None:
@@ -40,6 +40,7 @@ class Evidence:
         self.dropped: Counter[str] = Counter(citations=0, items=0)
 
     def check(self, answer: AnAnswer) -> AnAnswer:
+        """Copy the answer without the claims that the transcript does not support."""
         match answer:
             case SpeakerNames():
                 return answer.model_copy(update={"names": self._keep(answer.names, self._proves_name)})
@@ -54,7 +55,7 @@ class Evidence:
                 return self._check_fields(answer)
 
     def _check_fields(self, answer: AnAnswer) -> AnAnswer:
-        """Citations at any field called `…segment_ids`; items whose citations were all invented go."""
+        """Drop false ids in every field named `…segment_ids`, and the items whose ids were all false."""
         kept: dict[str, object] = {}
         for name in type(answer).model_fields:
             value = getattr(answer, name)
@@ -84,12 +85,12 @@ class Evidence:
         return self._exists(chapter.segment_id)
 
     def _proves_name(self, found: SpeakerName) -> bool:
-        """The quote stands in the segment, the name in the quote, and the label is a speaker's."""
+        """Check that the segment contains the quote, the quote the name, and that the label exists."""
         quote, name = _plain(found.quote), _plain(found.name)
         return found.label in self._labels and _holds(quote, name) and self._says(found, quote)
 
     def _is_mishearing(self, found: Correction) -> bool:
-        """The words stand in the segment, and the suggestion is another text that sounds alike."""
+        """Check that the segment contains the words and that the suggestion differs but sounds alike."""
         from rapidfuzz.distance import Levenshtein
 
         heard, suggestion = _plain(found.heard), _plain(found.suggestion)
@@ -105,10 +106,10 @@ class Evidence:
 
 
 def _holds(text: str, words: str) -> bool:
-    """Whether the words stand in the text, one after the other and whole."""
+    """Check that the text contains the words, whole and in a row."""
     return bool(words) and f" {words} " in f" {text} "
 
 
 def _plain(text: str) -> str:
-    """Words without case and punctuation, in one row."""
+    """Reduce a text to its words, in lower case and without punctuation."""
     return " ".join(re.findall(r"\w+(?:'\w+)*", text.lower().replace(CURLY, "'")))

@@ -1,4 +1,4 @@
-"""Enrich: one note from the whole transcript by one recipe."""
+"""The stage Enrich: make one note from the whole transcript by one recipe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(event: Mapping[str, Any], *, store: Store, model: Enricher, settings: En
 
 
 def _identify(recipe: Recipe, model: Enricher, settings: EnrichSettings) -> dict[str, object]:
-    """Everything that can change the note, and nothing else: no key, no limits of time and money."""
+    """List everything that can change the note. The API key and the limits of time and money cannot."""
     schema = OUTPUTS[recipe.output].model_json_schema() if recipe.output in OUTPUTS else {}
     return {
         "engine": model.engine,
@@ -70,7 +70,7 @@ def _enrich(transcript: Transcript, recipe: Recipe, key: str, store: Store, mode
 
 
 def _remember(store: Store, key: str) -> Memory:
-    """Answers to parts of a long recording, beside the note that they will become."""
+    """Store the answers to parts of a long recording beside the note that is made of them."""
 
     def remember(identity: Sequence[str], build: Callable[[], Json]) -> Json:
         part = key.replace(".json", f".{compute_fingerprint('part', 1, identity, {})}.json")
@@ -82,7 +82,7 @@ def _remember(store: Store, key: str) -> Memory:
 
 
 def _bill(usage: Usage) -> list[Json]:
-    """A receipt that takes no time of its own; the stage's time is the receipt beside it."""
+    """Write the tokens on a receipt of zero seconds: `build_once` adds the receipt with the stage's time."""
     return [Receipt("enrich", 0.0, memory_mb(), 0, usage, invocations=0).to_json()] if usage.requests else []
 
 

@@ -1,4 +1,4 @@
-"""Where the API key is: in Secrets Manager on AWS, in the environment on a laptop. Nowhere else."""
+"""Find the API key: in Secrets Manager on AWS, in the environment on a laptop, and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 
 from rem.core.errors import SetupError
 
-FRESH_S = 300  # a changed secret is used at the latest after this
+FRESH_S = 300  # a changed secret takes effect within this time
 
 
 def has_server() -> bool:
-    """Whether a key, or a server that may need none, is set up."""
+    """Tell whether the environment names a key, or a server that may need none."""
     return any(os.environ.get(name) for name in ("REM_OPENAI_SECRET", "OPENAI_API_KEY", "OPENAI_BASE_URL"))
 
 
 def load_key() -> str:
-    """The key, empty where a local server asks for none.
+    """Read the key; it is empty where a local server needs none.
 
     Raises:
-        SetupError: the secret cannot be read, or what lies there cannot be a key.
+        SetupError: the secret cannot be read, or its content cannot be a key.
     """
     secret = os.environ.get("REM_OPENAI_SECRET")
     key = (_read_secret(secret) if secret else os.environ.get("OPENAI_API_KEY", "")).strip()
@@ -28,7 +28,7 @@ def load_key() -> str:
             "enrich_engine at auto for offline notes"
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise SetupError("the API key has characters that no key has: copy it anew")
+        raise SetupError("the API key contains characters that no key has: copy it again")
     return key
 
 

@@ -1,4 +1,4 @@
-"""What bounds a recipe: the model's context, and the spending ceiling of the recording."""
+"""Limits of a recipe: the model's context, and the spending ceiling of the recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rem.transcripts.transcript import Transcript
 
 
 def fit_recipe(recipe: Recipe, settings: EnrichSettings) -> Recipe:
-    """The recipe within the model's context, where the settings give it a smaller one."""
+    """Shrink the recipe's token limits to the context that the settings give the model."""
     limit = min(recipe.max_input_tokens, settings.enrich_input_tokens or recipe.max_input_tokens)
     output = min(recipe.max_output_tokens, limit // MERGE_FACTOR)
     try:
@@ -29,12 +29,12 @@ def check_ceiling(
     model: Enricher,
     ceiling_usd: float | None,
 ) -> None:
-    """Whether this recipe, after those planned before it, stays below the recording's ceiling.
+    """Refuse a recipe that, added to those planned before it, could exceed the recording's ceiling.
 
-    Every iteration computes the same sums, so they need not talk to each other.
+    Every iteration of the Map computes the same sums, so the iterations need no shared counter.
 
     Raises:
-        SetupError: it does not, or the model's price is not known.
+        SetupError: the sum exceeds the ceiling, or the model's price is unknown.
     """
     if ceiling_usd is None:
         return

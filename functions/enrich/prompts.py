@@ -1,4 +1,4 @@
-"""What a language model is sent: the rules, the recipe's prompt, and the transcript as data."""
+"""Requests to a language model: the rules, the recipe's prompt, and the transcript as data."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rem.core.errors import SetupError
 from rem.core.recipes import Recipe
 from rem.transcripts.transcript import Transcript
 
-BYTES_PER_TOKEN = 3  # English has about 4, Chinese about 3 per token: an estimate that errs upwards
-REQUEST_TOKENS = 20  # what a request has beside its texts
+BYTES_PER_TOKEN = 3  # English has about 4, Chinese about 3: the estimate errs upwards
+REQUEST_TOKENS = 20  # a request's overhead beside its texts
 RULES = """\
 You read the transcript of a recording and answer in the given schema.
 
@@ -28,7 +28,7 @@ them: keep what matters for the whole, name nothing twice, and take over the seg
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question: `system` is ours and fixed, `user` holds what was said."""
+    """A question to a model: `system` holds REM's rules, `user` the transcript."""
 
     system: str
     user: str
@@ -39,20 +39,20 @@ class Request:
 
 
 def estimate_tokens(text: str) -> int:
-    """How many tokens a text has, at most. Exact counting needs each vendor's vocabulary."""
+    """Bound the number of a text's tokens from above. An exact count needs each vendor's vocabulary."""
     return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def to_lines(transcript: Transcript) -> list[str]:
-    """One line per segment. No text can end its line, or the transcript (see `disarm`)."""
+    """Write one line per segment. No text can end its line or the transcript (see `disarm`)."""
     return [f"{i} {s.speaker or 'Unknown'}: {disarm(s.text)}" for i, s in enumerate(transcript.segments)]
 
 
 def build_requests(recipe: Recipe, lines: Sequence[str], *, merging: bool = False) -> list[Request]:
-    """As few requests as the recipe's input tokens allow; each line is in exactly one.
+    """Put every line into exactly one of as few requests as the recipe's input tokens allow.
 
     Raises:
-        SetupError: the prompt itself takes more than half of them.
+        SetupError: the prompt itself takes more than half of the input tokens.
     """
     system = f"{RULES}\n\n{recipe.prompt}" + (MERGE if merging else "")
     room_tokens = recipe.max_input_tokens - REQUEST_TOKENS - estimate_tokens(system)
@@ -81,5 +81,5 @@ def _split(lines: Iterable[str], room_tokens: int) -> Iterator[list[str]]:
 
 
 def disarm(text: str) -> str:
-    """The text on one line, and without angle brackets: it can neither open nor close a tag."""
+    """Put a text on one line and replace its angle brackets, so that it can neither open nor close a tag."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).replace("<", "(").replace(">", ")")

@@ -1,7 +1,7 @@
-"""What a language model may answer: one pydantic model per `output` of a recipe.
+"""Schemas of a language model's answers: one pydantic model per `output` of a recipe.
 
-The models become strict JSON schemas, so no field has a default: the model answers each, maybe with null.
-Citations are ids of segments; `functions/enrich/evidence.py` holds them against the transcript.
+The models become strict JSON schemas. Strict mode allows no default, so the language model fills every field,
+some with null. Citations are ids of segments; `functions/enrich/evidence.py` checks them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ Citations = list[int]
 
 
 class Answer(BaseModel):
+    """An answer that a language model gives, or a part of one."""
+
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
     @classmethod
     def empty(cls) -> Self:
-        """The note of a transcript in which nothing was said."""
+        """Build the note of a transcript in which nothing was said."""
         fields = cls.model_fields.items()
         return cls(**{name: [] if get_origin(field.annotation) is list else "" for name, field in fields})
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """The notes of a recording's parts as one: lists one after the other, texts as paragraphs."""
+        """Join the notes of a recording's parts: lists are appended, texts become paragraphs."""
         joined: dict[str, object] = {}
         for name, field in cls.model_fields.items():
             values = [getattr(part, name) for part in parts]
@@ -91,30 +93,34 @@ class Corrections(Answer):
 
 
 class Text(Answer):
-    """For recipes of a person's own: one text with its evidence."""
+    """A text with its evidence, for recipes of a person's own."""
 
     text: str
     segment_ids: Citations
 
 
 class Items(Answer):
-    """For recipes of a person's own: a list, each item with its evidence."""
+    """A list of items with their evidence, for recipes of a person's own."""
 
     items: list[Item]
 
 
-VECTORS = "Vectors"  # the output that is no text: one vector per segment
+VECTORS = "Vectors"  # the one output without text: a vector per segment
 OUTPUTS: dict[str, type[Answer]] = {
     schema.__name__: schema for schema in (Notes, Chapters, SpeakerNames, Corrections, Text, Items)
 }
 
 
 def check_output(recipe: Recipe) -> None:
-    """Raises: SetupError: its output is not known, or it lacks the prompt that this output needs."""
+    """Refuse a recipe that cannot work.
+
+    Raises:
+        SetupError: its output is unknown, or the prompt that its output needs is missing.
+    """
     if recipe.output not in (*OUTPUTS, VECTORS):
         known = ", ".join([*OUTPUTS, VECTORS])
         raise SetupError(
             f"the recipe {recipe.name} has an unknown output '{recipe.output}': known are {known}"
         )
     if recipe.output in OUTPUTS and not recipe.prompt:
-        raise SetupError(f"the recipe {recipe.name} has no prompt: name a file that lies beside it")
+        raise SetupError(f"the recipe {recipe.name} has no prompt: name a file in the same folder")

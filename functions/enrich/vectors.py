@@ -1,4 +1,4 @@
-"""Segment vectors: how they are stored, and lexical ones for when there is no embedding model."""
+"""Segment vectors: their stored form, and lexical vectors for machines without an embedding model."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from rem.ports import Floats
 
 LEXICAL_DIMENSIONS = 512
-GRAM = 4  # characters; pieces of words make "payment" and "payments" neighbours
+GRAM = 4  # characters; shared pieces make "payment" and "payments" neighbours
 HALF = np.dtype("<f2")
 
 
 def to_bytes(vectors: Floats) -> bytes:
-    """Rows of unit length as float16, little-endian, one after the other: 1 kB per segment at 512."""
+    """Scale each row to unit length and write the rows as little-endian float16: 1 kB each at 512."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     content: bytes = (vectors / np.maximum(lengths, 1e-12)).astype(HALF).tobytes()
     return content
@@ -27,7 +27,10 @@ def from_bytes(content: bytes, dimensions: int) -> Floats:
 
 
 def build_lexical(texts: Sequence[str]) -> Floats:
-    """Feature hashing of words and their pieces (Weinberger et al. 2009): like words, like vectors."""
+    """Hash words and their pieces into vectors, so that similar words give similar vectors.
+
+    Feature hashing: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009.
+    """
     vectors = np.zeros((len(texts), LEXICAL_DIMENSIONS), np.float32)
     for row, text in zip(vectors, texts, strict=True):
         for feature in _list_features(text):

@@ -51,7 +51,7 @@ def test_missing_secret_is_named(monkeypatch):
 @pytest.mark.parametrize("key", ["sk-\u2026", "sk-a b", "sk-a\nb"])
 def test_key_that_can_be_none_is_refused_and_not_repeated(monkeypatch, key):
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    with pytest.raises(SetupError, match="copy it anew") as caught:
+    with pytest.raises(SetupError, match="copy it again") as caught:
         load_key()
     assert key not in str(caught.value)
 
