@@ -14,6 +14,8 @@ from rem.core.api_keys import Key
 from rem.core.jobs import Status
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
+from rem.executions.execution import Execution
+from rem.executions.history import HistoryEvent
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Segment, Transcript, Turn
 
@@ -143,13 +145,18 @@ class Uploads(Protocol):
 class Executions(Protocol):
     """The executions of one state machine."""
 
-    def build_arn(self, name: str) -> str: ...
-    def describe(self, execution_arn: str) -> Json | None:
-        """DescribeExecution's answer; None where there is no such execution."""
+    def find(self, name: str) -> Execution | None:
+        """The execution of this name or ARN; None where there is none."""
 
-    def stop(self, execution_arn: str, cause: str) -> None: ...
-    def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
-        """The history without inputs and outputs, newest event first, read page by page."""
+    def stop(self, execution: Execution, cause: str) -> None: ...
+    def read_history(
+        self, arn: str, *, newest_first: bool = False, with_data: bool = False
+    ) -> Iterator[HistoryEvent]:
+        """The events of an execution, read page by page, as far as the caller goes.
+
+        Args:
+            with_data: Include the inputs and outputs of states.
+        """
 
 
 class Transcriber(Protocol):

@@ -13,6 +13,8 @@ from typing import Any
 from rem.core.api_keys import Key
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.executions.execution import Execution
+from rem.executions.history import HistoryEvent
 from rem.ports import Head, Json, Page, Samples, StoredPart
 from rem.transcripts.transcript import Segment, Word
 
@@ -144,14 +146,25 @@ class FakeExecutions:
     def build_arn(self, name: str) -> str:
         return f"arn:aws:states:us-east-1:123456789012:execution:rem-recording:{name}"
 
-    def describe(self, execution_arn: str) -> Json | None:
-        return self.executions.get(execution_arn)
+    def add(self, name: str, status: str, **more: Any) -> str:
+        """Put an execution there; its ARN."""
+        arn = self.build_arn(name)
+        started = {"startDate": datetime(2026, 11, 24, tzinfo=UTC)}
+        self.executions[arn] = {"executionArn": arn, "name": name, "status": status, **started, **more}
+        return arn
 
-    def stop(self, execution_arn: str, cause: str) -> None:
-        self.executions[execution_arn]["status"] = "ABORTED"
+    def find(self, name: str) -> Execution | None:
+        answer = self.executions.get(name if ":" in name else self.build_arn(name))
+        return answer and Execution.from_answer(answer)
 
-    def read_newest_events(self, execution_arn: str) -> Iterator[Json]:
-        return iter(self.histories.get(execution_arn, [])[::-1])
+    def stop(self, execution: Execution, cause: str) -> None:
+        self.executions[execution.arn]["status"] = "ABORTED"
+
+    def read_history(
+        self, arn: str, *, newest_first: bool = False, with_data: bool = False
+    ) -> Iterator[HistoryEvent]:
+        events = self.histories.get(arn, [])
+        return iter(events[::-1] if newest_first else events)
 
 
 @dataclass

@@ -46,7 +46,6 @@ from rem.core.errors import BusyError, InputError
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
 from rem.core.places import execution_name
 from rem.core.tickets import Ticket, write_ticket
-from rem.executions.changes import RUNNING
 from rem.library.documents import CONTENT_TYPES
 from rem.library.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
 from rem.library.keyring import Keyring
@@ -287,10 +286,9 @@ def stop_work(record: Json) -> None:
     if not store.exists(record["key"]):
         return
     name = execution_name(record["recordingId"], record["key"], store.read_head(record["key"]).etag)
-    arn = record.get("executionArn") or executions.build_arn(name)
-    execution = executions.describe(arn)
-    if execution is not None and execution["status"] == RUNNING:
-        executions.stop(arn, "The recording was deleted.")
+    execution = executions.find(record.get("executionArn") or name)
+    if execution is not None and execution.is_running:
+        executions.stop(execution, "The recording was deleted.")
 
 
 def show(record: Json) -> RecordingView:

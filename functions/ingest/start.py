@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions.ingest.route import choose_machine
 from rem.adapters.s3 import S3Store
-from rem.adapters.step_functions import start_execution
+from rem.adapters.step_functions import Executions
 from rem.core.errors import InputError
 from rem.core.messages import parse_message
 from rem.core.places import execution_name
@@ -28,7 +28,7 @@ def start(record: SQSRecord) -> None:
     for recording, content in parse_message(body):
         name = execution_name(recording.recording_id, recording.key, content)
         machine = choose_machine(body, recording, store=S3Store(recording.bucket), settings=settings)
-        start_execution(machine, name, recording.to_event())
+        Executions(machine).start(name, recording.to_event())
 
 
 @observed("start")

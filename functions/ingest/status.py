@@ -7,11 +7,12 @@ from typing import Any
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
-from rem.adapters.sqs import publish_notice
+from rem.adapters.sns import publish_notice
 from rem.adapters.step_functions import Executions
 from rem.core.errors import BusyError, InputError
-from rem.executions.changes import UNSUCCESSFUL, Change, apply_change
+from rem.executions.changes import Change, apply_change
 from rem.executions.doctor import Case, diagnose
+from rem.executions.execution import UNSUCCESSFUL
 from rem.executions.history import find_failure
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
@@ -54,7 +55,7 @@ def _write_notice(change: Change, error: Json) -> tuple[str, str]:
 
 def _explain(change: Change, executions: ExecutionsPort) -> Json:
     """What the record says of a failure: {stage, error, message, redrivable}."""
-    failure = find_failure(change.status, executions.read_newest_events(change.execution_arn))
+    failure = find_failure(change.status, executions.read_history(change.execution_arn, newest_first=True))
     case = Case(change.execution_arn.rsplit(":", 1)[-1], failure, is_redrivable=change.is_redrivable)
     return {
         "stage": failure.state.lower(),

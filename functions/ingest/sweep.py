@@ -12,13 +12,13 @@ from typing import Any
 from functions.ingest.status import Notify, build_notify, settle
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
-from rem.adapters.sqs import send_message
+from rem.adapters.sqs import UploadQueue
 from rem.adapters.step_functions import Executions
 from rem.core.jobs import Status
 from rem.core.messages import build_message
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
-from rem.executions.changes import RUNNING, Change
+from rem.executions.changes import Change
 from rem.library.library import Library
 from rem.ports import Catalog, Json, Store
 from rem.ports import Executions as ExecutionsPort
@@ -72,14 +72,14 @@ class Sweep:
             return self._wait_for_upload(recording, record, lost_before)
         etag = self.store.read_head(recording.key).etag
         name = execution_name(recording.recording_id, recording.key, etag)
-        execution = self.executions.describe(record.get("executionArn") or self.executions.build_arn(name))
+        execution = self.executions.find(record.get("executionArn") or name)
         if execution is None:
             # Never started, or not finished by Express, which cannot be asked: Standard either way.
             self.send({**build_message(recording, etag), "express": False})
             return self._touch(recording, record, "requeued")
-        change = Change.from_description(execution)
-        if change.status == RUNNING:
+        if execution.is_running:
             return self._touch(recording, record, "running")
+        change = Change.from_execution(execution)
         settled = settle(
             change, store=self.store, catalog=self.catalog, executions=self.executions, notify=self.notify
         )
@@ -113,7 +113,7 @@ def handler(event: Mapping[str, Any], context: Context) -> Json:
         store=S3Store(settings.bucket),
         catalog=DynamoCatalog(settings.table),
         executions=Executions(settings.state_machine_arn),
-        send=lambda body: send_message(settings.queue_url, body),
+        send=UploadQueue(settings.queue_url).send,
         notify=build_notify(settings.topic_arn),
         pause=lambda: time.sleep(1 / settings.describes_per_s),
         clock=Budget.from_context(context),

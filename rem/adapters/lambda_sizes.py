@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rem.adapters.step_functions import ExecutionReader
+from rem.adapters.step_functions import Executions
 from rem.core.errors import SetupError
 from rem.costs.sizes import Trial, parse_reports
 
@@ -28,7 +28,7 @@ class Versions:
         once = Config(read_timeout=LONGEST_S, retries={"max_attempts": 0})
         self._lambda = session.client("lambda", config=once, **client_options)
         self._s3 = session.client("s3", **client_options)
-        self._executions = ExecutionReader(session.client("stepfunctions", **client_options), machine_arn)
+        self._executions = Executions(machine_arn, session.client("stepfunctions", **client_options))
         self._bucket = bucket
 
     def try_sizes(self, stage: str, recording: str, sizes: Sequence[int]) -> list[Trial]:

@@ -16,8 +16,9 @@ from rem.core.places import DOCUMENT_FORMATS, transcript_key
 from rem.transcripts.captions import format_clock, join_turns
 
 if TYPE_CHECKING:
-    from rem.adapters.step_functions import Execution, ExecutionReader
+    from rem.adapters.step_functions import Executions
     from rem.cli.target import Target
+    from rem.executions.execution import Execution
     from rem.executions.history import Attempt, Failure, StateVisit
 
 DATA_WIDTH = 56  # columns of the abridged inputs and outputs
@@ -26,7 +27,7 @@ EXCERPT_TURNS = 6
 
 
 def show_execution(
-    target: Target, known: ExecutionReader, execution: Execution, *, full: bool, as_json: bool
+    target: Target, known: Executions, execution: Execution, *, full: bool, as_json: bool
 ) -> None:
     failure, visits = known.explain(execution), known.read_visits(execution.arn)
     failed = next((v for v in reversed(visits) if failure and v.name == failure.state and v.attempts), None)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from rem.core.errors import InputError
 from rem.core.jobs import Status
 from rem.core.recordings import Recording
-
-RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
-UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
-REDRIVABLE = "REDRIVABLE"
+from rem.executions.execution import (
+    PENDING_REDRIVE,
+    RUNNING,
+    SUCCEEDED,
+    UNSUCCESSFUL,
+    Execution,
+    is_redrivable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +48,38 @@ class Change:
         detail = event.get("detail")
         if event.get("source") != "aws.states" or not isinstance(detail, Mapping):
             raise InputError("the event is no status change of a Step Functions execution")
-        return cls._build(detail, datetime.fromtimestamp(detail["startDate"] / 1000, UTC), is_current=False)
+        execution = Execution(
+            arn=detail["executionArn"],
+            name=detail["executionArn"].rsplit(":", 1)[-1],
+            status=detail["status"],
+            started_at=datetime.fromtimestamp(detail["startDate"] / 1000, UTC),
+            redrive_count=int(detail.get("redriveCount") or 0),
+            is_redrivable=is_redrivable(detail),
+            input=detail.get("input") or "",
+        )
+        return replace(cls.from_execution(execution), is_current=False)
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any]) -> Change:
-        """Read DescribeExecution's answer.
+    def from_execution(cls, execution: Execution) -> Change:
+        """Take the execution as it is now for news.
 
         Raises:
             InputError: the execution's input is no recording.
         """
-        return cls._build(description, description["startDate"].astimezone(UTC), is_current=True)
-
-    @classmethod
-    def _build(cls, source: Mapping[str, Any], started_at: datetime, *, is_current: bool) -> Change:
         try:
-            document = json.loads(source.get("input") or "{}")
+            document = json.loads(execution.input or "{}")
         except json.JSONDecodeError as error:
-            raise InputError(f"the input of {source['executionArn']} is not JSON: {error}") from error
+            raise InputError(f"the input of {execution.arn} is not JSON: {error}") from error
         if not isinstance(document, dict):
-            raise InputError(f"the input of {source['executionArn']} names no recording")
-        status = source["status"]
+            raise InputError(f"the input of {execution.arn} names no recording")
         return cls(
-            execution_arn=source["executionArn"],
-            status=RUNNING if status == "PENDING_REDRIVE" else status,
-            started_at=started_at.isoformat(timespec="milliseconds"),
-            redrive_count=int(source.get("redriveCount") or 0),
-            is_redrivable=status in UNSUCCESSFUL and source.get("redriveStatus", REDRIVABLE) == REDRIVABLE,
+            execution_arn=execution.arn,
+            status=RUNNING if execution.status == PENDING_REDRIVE else execution.status,
+            started_at=execution.started_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            redrive_count=execution.redrive_count,
+            is_redrivable=execution.is_redrivable,
             recording=Recording.from_event(document),
-            is_current=is_current,
+            is_current=True,
         )
 
     @property

@@ -531,8 +531,7 @@ def test_a_deleted_recording_is_gone_and_its_execution_stopped(served):
     served.ingest(recordingId="walk")
     key = served.catalog.read("me", "walk")["key"]
     name = execution_name("walk", key, served.store.read_head(key).etag)
-    arn = served.executions.build_arn(name)
-    served.executions.executions[arn] = {"status": "RUNNING"}
+    arn = served.executions.add(name, "RUNNING")
     removed = served.call("DELETE", "/recordings/walk").json["removed"]
     assert removed == [key, "record me/walk"]
     assert served.executions.executions[arn]["status"] == "ABORTED"

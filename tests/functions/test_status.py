@@ -88,12 +88,12 @@ def test_deleted_recording_does_not_come_back(world):
 def test_record_that_moves_meanwhile_is_read_again(world):
     """The recording completes while the history of an older failure is read."""
 
-    def complete_meanwhile(arn):
+    def complete_meanwhile(arn, *, newest_first):
         world.catalog.advance(RECORDING, Status.COMPLETE, {})
         return iter(load("execution-history.json")["events"][::-1])
 
     world.catalog.advance(RECORDING, Status.TRANSCRIBING, {})
-    world.executions.read_newest_events = complete_meanwhile
+    world.executions.read_history = complete_meanwhile
     assert not world.tell(FAILED)
     assert world.record["status"] == "COMPLETE"
     assert world.notices == []

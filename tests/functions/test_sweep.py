@@ -50,18 +50,13 @@ class World:
         return self.catalog.records["walk 17"]
 
     @property
-    def arn(self):
-        etag = self.store.read_head(KEY).etag
-        return self.executions.build_arn(execution_name("walk 17", KEY, etag))
+    def name(self):
+        return execution_name("walk 17", KEY, self.store.read_head(KEY).etag)
 
-    def execute(self, status, **more):
-        self.executions.executions[self.arn] = {
-            "executionArn": self.arn,
-            "status": status,
-            "startDate": datetime(2026, 11, 24, tzinfo=UTC),
-            "input": json.dumps(RECORDING.to_event()),
-            **more,
-        }
+    def execute(self, status, name=None, **more):
+        """An execution on the recording, by default under the name that its upload gives it; its ARN."""
+        text = json.dumps(RECORDING.to_event())
+        return self.executions.add(name or self.name, status, input=text, **more)
 
     def sweep(self, after_s=3600.0):
         def look():
@@ -90,7 +85,7 @@ def test_upload_without_an_execution_is_queued_under_the_name_it_would_have_had(
     assert world.sweep() == {"requeued": 1}
     [(recording, content)] = parse_message(world.sent[0])
     assert (recording.key, recording.recording_id) == (KEY, "walk 17")
-    assert world.executions.build_arn(execution_name("walk 17", KEY, content)) == world.arn
+    assert execution_name("walk 17", KEY, content) == world.name
 
 
 def test_fresh_record_is_left_alone(world):
@@ -135,8 +130,7 @@ def test_error_that_a_stage_overwrote_is_found_again(world):
 
 def test_execution_of_the_record_is_asked_before_the_one_its_name_would_have(world):
     world.execute("RUNNING")
-    other = world.executions.build_arn("by-hand")
-    world.executions.executions[other] = {**world.executions.executions[world.arn], "status": "ABORTED"}
+    other = world.execute("ABORTED", "by-hand")
     world.record["executionArn"], world.record["executionOrder"] = other, 0
     world.record["executionStartedAt"] = "2026-11-24T00:00:00.000+00:00"
     assert world.sweep() == {"settled": 1}

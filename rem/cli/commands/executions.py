@@ -24,9 +24,10 @@ from rem.cli.target import (
 from rem.core.errors import InputError
 
 if TYPE_CHECKING:
-    from rem.adapters.step_functions import Execution, ExecutionReader
+    from rem.adapters.step_functions import Executions
     from rem.core.recordings import Recording
     from rem.executions.doctor import Diagnosis
+    from rem.executions.execution import Execution
     from rem.executions.history import Failure
 
 EXIT_BAD_INPUT, EXIT_FAILED = 2, 3
@@ -193,7 +194,7 @@ def doctor(
         typer.echo("\n".join([diagnosis.sentence, "", *(f"  {command}" for command in diagnosis.commands)]))
 
 
-def diagnose_execution(target: Target, known: ExecutionReader, execution: Execution) -> Diagnosis | None:
+def diagnose_execution(target: Target, known: Executions, execution: Execution) -> Diagnosis | None:
     """Gather the facts and judge them; None where the execution did not fail."""
     from rem.adapters.logs import find_max_memory_mb
     from rem.definition import load_stages
@@ -217,10 +218,10 @@ def diagnose_execution(target: Target, known: ExecutionReader, execution: Execut
     return diagnose(case)
 
 
-def _open(target: Target) -> ExecutionReader:
-    from rem.adapters.step_functions import ExecutionReader
+def _open(target: Target) -> Executions:
+    from rem.adapters.step_functions import Executions
 
-    return ExecutionReader(target.client("stepfunctions"), target.machine_arn)
+    return Executions(target.machine_arn, target.client("stepfunctions"))
 
 
 def _find(target: Target, user: str, name: str) -> Execution:
@@ -260,7 +261,7 @@ def _read_record(target: Target, user: str, recording_id: str) -> dict[str, Any]
     return record
 
 
-def choose_failed(known: ExecutionReader) -> Iterator[Execution]:
+def choose_failed(known: Executions) -> Iterator[Execution]:
     """What ABORTED was stopped on purpose; what is bad input fails again."""
     for execution in known.list_newest(10_000, only_failed=True):
         if execution.status == "ABORTED":
@@ -272,7 +273,7 @@ def choose_failed(known: ExecutionReader) -> Iterator[Execution]:
             yield execution
 
 
-def _redrive(known: ExecutionReader, execution: Execution) -> bool:
+def _redrive(known: Executions, execution: Execution) -> bool:
     """Redrive one; say so, or why not, and go on with the others."""
     try:
         known.redrive(execution)
@@ -291,7 +292,7 @@ class _Followed:
     recording: Recording
 
 
-def _follow(known: ExecutionReader, chosen: Sequence[Execution]) -> list[str]:
+def _follow(known: Executions, chosen: Sequence[Execution]) -> list[str]:
     """Show the progress until all have ended; their statuses."""
     from rich.console import Console
 

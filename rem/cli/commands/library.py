@@ -113,10 +113,10 @@ def open_library(target: Target) -> Library:
 
 def _stop_execution(target: Target, record: Json) -> None:
     """A stage that still runs would write after the deletion."""
-    from rem.adapters.step_functions import ExecutionReader
+    from rem.adapters.step_functions import Executions
 
     execution = find_execution_of(target, record)
     if execution is not None and execution.is_running:
-        known = ExecutionReader(target.client("stepfunctions"), target.machine_arn)
+        known = Executions(target.machine_arn, target.client("stepfunctions"))
         known.stop(execution, "The recording was deleted.")
         typer.echo(f"stopped {execution.name}")

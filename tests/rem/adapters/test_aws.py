@@ -149,11 +149,13 @@ def test_executions_are_described_and_read_newest_first(stack):
     role = "arn:aws:iam::123456789012:role/x"
     machine = sfn.create_state_machine(name="fails", definition=definition, roleArn=role)["stateMachineArn"]
     executions = Executions(machine, sfn)
-    arn = executions.build_arn("one")
-    assert executions.describe(arn) is None
-    sfn.start_execution(stateMachineArn=machine, name="one", input="{}")
-    wait_until(lambda: executions.describe(arn)["status"] == "FAILED")
-    ids = [event["id"] for event in executions.read_newest_events(arn)]
+    assert executions.find("one") is None
+    assert executions.start("one", {})
+    assert not executions.start("one", {})
+    wait_until(lambda: executions.find("one").status == "FAILED")
+    arn = executions.find("one").arn
+    assert executions.find(arn).name == "one"
+    ids = [event["id"] for event in executions.read_history(arn, newest_first=True)]
     assert ids == sorted(ids, reverse=True)
 
 

@@ -6,8 +6,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from rem.adapters.step_functions import Execution, ExecutionReader
+from rem.adapters.step_functions import Executions
 from rem.core.errors import InputError
+from rem.executions.execution import Execution
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:rem-dev-recording"
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:rem-dev-recording:walk"
@@ -36,7 +37,7 @@ def test_execution_is_redriven_under_its_own_arn(sfn):
     with Stubber(sfn) as stub:
         stub.add_response("describe_execution", describe(redriveStatus="REDRIVABLE"), {"executionArn": ARN})
         stub.add_response("redrive_execution", {"redriveDate": AT}, {"executionArn": ARN})
-        known = ExecutionReader(sfn, MACHINE)
+        known = Executions(MACHINE, sfn)
         execution = known.find("walk")
         assert execution.is_redrivable
         known.redrive(execution)
@@ -50,7 +51,7 @@ def test_execution_that_aws_does_not_redrive_says_why(sfn):
     with Stubber(sfn) as stub:
         stub.add_client_error("redrive_execution", "ExecutionNotRedrivable", "Not redrivable")
         with pytest.raises(InputError, match=f"walk cannot be redriven: {reason}"):
-            ExecutionReader(sfn, MACHINE).redrive(execution)
+            Executions(MACHINE, sfn).redrive(execution)
 
 
 def test_execution_that_waits_for_its_redrive_counts_as_running():
@@ -75,5 +76,5 @@ def test_failed_executions_of_every_kind_are_merged_by_time(sfn):
             stub.add_response(
                 "list_executions", page(status, *days), {"stateMachineArn": MACHINE, "statusFilter": status}
             )
-        found = ExecutionReader(sfn, MACHINE).list_newest(4, only_failed=True)
+        found = Executions(MACHINE, sfn).list_newest(4, only_failed=True)
     assert [execution.name for execution in found] == ["FAILED-9", "ABORTED-8", "TIMED_OUT-7", "FAILED-5"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rem.adapters.dynamodb import DynamoCatalog
-from rem.adapters.step_functions import ExecutionReader
+from rem.adapters.step_functions import Executions
 from rem.cli.commands.executions import choose_failed
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
@@ -135,6 +135,6 @@ def test_running_execution_is_stopped_with_its_reason(ran):
 
 
 def test_all_failed_leaves_out_what_can_never_work_and_what_was_stopped(ran, capsys):
-    known = ExecutionReader(ran.aws.client("stepfunctions"), MACHINE_ARN)
+    known = Executions(MACHINE_ARN, ran.aws.client("stepfunctions"))
     assert [execution.name for execution in choose_failed(known)] == ["bad"]
     assert "hopeless left out: prepare was told to fail" in capsys.readouterr().out

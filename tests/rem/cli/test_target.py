@@ -4,7 +4,7 @@ import time
 import pytest
 
 from rem.adapters.logs import CloudWatchLogs
-from rem.adapters.step_functions import ExecutionReader
+from rem.adapters.step_functions import Executions
 from rem.cli.target import open_target, resolve_target
 from rem.core.errors import InputError, SetupError
 from rem.home.endpoint import ENDPOINT_FILE
@@ -60,7 +60,7 @@ def test_server_that_is_gone_gets_a_sentence():
         pytest.raises(SetupError, match="is `rem up` running"),
         open_target("", "", "rem-dev", "http://127.0.0.1:9", None) as target,
     ):
-        ExecutionReader(target.client("stepfunctions"), target.machine_arn).find("x")
+        Executions(target.machine_arn, target.client("stepfunctions")).find("x")
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rem.core.errors import InputError
 from rem.executions.changes import Change, apply_change
+from rem.executions.execution import Execution
 
 EVENTS = Path(__file__).parents[2] / "events"
 ERROR = {"stage": "diarize", "error": "BusyError", "message": "…", "redrivable": True}
@@ -38,7 +39,7 @@ def settle(record, *changes):
 def test_event_and_description_of_one_execution_are_the_same_news():
     detail = load("execution-failed.json")["detail"]
     started_at = datetime.fromtimestamp(detail["startDate"] / 1000, UTC)
-    asked = Change.from_description({**detail, "startDate": started_at})
+    asked = Change.from_execution(Execution.from_answer({**detail, "startDate": started_at}))
     assert replace(asked, is_current=False) == FAILED
 
 
