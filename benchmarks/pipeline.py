@@ -8,7 +8,7 @@ from typing import Any
 
 from functions.assemble import handler as assemble
 from functions.diarize import cluster
-from functions.diarize import handler as windows
+from functions.diarize import handler as diarize
 from functions.diarize.diarizer import PyannoteDiarizer
 from functions.prepare import handler as prepare
 from functions.transcribe import handler as transcribe
@@ -52,7 +52,7 @@ class Pipeline:
             for chunk in prepared["chunks"]
         ]
         slices = [
-            windows.run({**item, "chunk": s}, store=store, model=self._diarizer, budget=Budget(lambda: 1e9))
+            diarize.run({**item, "chunk": s}, store=store, model=self._diarizer, budget=Budget(lambda: 1e9))
             for s in prepared["slices"]
         ]
         settings = ClusterSettings.from_env()

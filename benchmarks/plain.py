@@ -13,7 +13,7 @@ import time
 import warnings
 from pathlib import Path
 
-from functions.diarize import torchaudio_shim
+from functions.diarize.pyannote_import import import_torchaudio
 from rem.adapters.models import DEMO_DIR
 
 
@@ -39,7 +39,7 @@ def main(
     words = [word for segment in segments for word in segment.words or []]
     marks.append(("transcribe", time.monotonic()))
     os.environ |= {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1"}
-    torchaudio_shim.install()
+    import_torchaudio()
     import torch
     from pyannote.audio import Pipeline
 

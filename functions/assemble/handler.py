@@ -1,4 +1,4 @@
-"""Assemble: words and turns become one transcript, readable before anything is enriched."""
+"""Assemble: joins words and turns to a transcript that can be read before notes are made."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: A
 
 
 def _plan(document: Json, settings: AssembleSettings) -> list[Json]:
-    """Which notes this recording gets: those whose language and least speech fit."""
+    """Choose the recipes whose languages and least speech fit this recording."""
     chosen = choose_recipes(
         settings.recipes, settings.recipe_names, document["language"], document["speechSeconds"]
     )
@@ -86,7 +86,7 @@ def _assemble(job: AssembleJob, store: Store) -> Json:
 
 
 def _vote_language(chunks: list[Json]) -> str | None:
-    """The language of most words."""
+    """Return the language of most words."""
     votes: Counter[str] = Counter()
     for chunk in chunks:
         if chunk["language"]:

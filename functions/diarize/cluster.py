@@ -1,4 +1,4 @@
-"""Cluster: which windows of all slices are the same voice (the reduce)."""
+"""Cluster (the reduce): finds the same voice in the windows of all slices."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rem.transcripts.speakers import label_by_appearance
 from rem.transcripts.transcript import Turn
 
 VERSION = 3
-LEAST_SHARE = 0.2  # of a window; pyannote's filter_embeddings
-# Measured in benchmarks/clustering.py: the process, the distances, what a window holds, and what it takes
-# to write the turns of four voices.
+LEAST_SHARE = 0.2  # of a window, as in pyannote's filter_embeddings
+# benchmarks/clustering.py measured the memory of the process, of a distance between two voices, of a window,
+# and of writing the turns of four voices.
 BASE_MB, PAIR_BYTES, WINDOW_BYTES, TURNS_BYTES = 500, 8, 9_000, 40_000
 
 
@@ -65,13 +65,13 @@ def _cluster(job: ClusterJob, store: Store, model: Diarizer, settings: ClusterSe
 
 
 def count_points(segmentations: Floats) -> int:
-    """What pyannote would compare with each other: slots that speak alone for a fifth of their window."""
+    """Count the slots that pyannote compares with each other: those alone for a fifth of their window."""
     alone = segmentations * (segmentations.sum(axis=2, keepdims=True) == 1)
     return int((alone.sum(axis=1) >= LEAST_SHARE * segmentations.shape[1]).sum())
 
 
 def check_memory(compared: int, windows: int) -> None:
-    """Refuse what would end this process: the distances between all that is compared are in memory at once.
+    """Refuse a recording whose clustering would end this process: all distances are in memory at once.
 
     Raises:
         SetupError: the recording is too long for the memory; says how much it needs.

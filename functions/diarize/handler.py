@@ -1,4 +1,4 @@
-"""Diarize: local speakers and voice embeddings for the windows of one slice (the map)."""
+"""Diarize (the map): finds speakers and voice embeddings in the windows of one slice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rem.stage.settings import DiarizeSettings, is_provisioned
 from rem.stage.work import Budget, Context, Stopwatch, log_progress, work_through
 
 VERSION = 2
-BLOCK_WINDOWS = 32  # measured and stored together: some seconds of work
+BLOCK_WINDOWS = 32  # windows that are measured and stored together: some seconds of work
 NOTHING = np.zeros((0, 1, 1), np.float32)
 CONTENT_TYPE = "application/octet-stream"
 TOO_SLOW = "raise `timeout_s` or `memory_mb` of diarize, or `segmentation_step`"
@@ -41,7 +41,7 @@ def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, budget: Budg
 
 
 def _diarize(job: ChunkJob, key: str, store: Store, model: Diarizer, budget: Budget) -> Slice:
-    """Block after block of windows; what is finished is stored before the time runs out."""
+    """Measure block after block of windows; store what is finished before the time runs out."""
     watch = Stopwatch("diarize")
     prepared = Prepared.load(store, job.prepared_key)
     windows = slice_windows(job.chunk, prepared.samples, model.window_samples, model.hop_samples)

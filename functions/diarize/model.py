@@ -1,4 +1,4 @@
-"""The one model of a diarize process, shared by both handlers of the image."""
+"""Loads the one model of a process, for both handlers of the image."""
 
 from __future__ import annotations
 

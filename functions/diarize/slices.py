@@ -1,4 +1,4 @@
-"""What Diarize hands to Cluster: a slice's segmentations and embeddings in a small file."""
+"""A slice's segmentations and embeddings, in the small file that Diarize hands to Cluster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Slice:
     receipts: tuple[Receipt, ...]
 
     def to_bytes(self) -> bytes:
-        """One bit per frame and slot, half floats for embeddings: the turns stay the same (measured)."""
+        """Pack a bit per frame and slot, and half floats for embeddings: turns stay the same (measured)."""
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -54,7 +54,7 @@ class Slice:
 
 
 def join_slices(slices: Sequence[Slice]) -> tuple[Floats, Floats]:
-    """All windows of the recording; slices without windows add nothing."""
+    """Put the windows of all slices in one row; slices without windows add nothing."""
     filled = [piece for piece in slices if len(piece.segmentations)]
     return (
         np.concatenate([piece.segmentations for piece in filled]),

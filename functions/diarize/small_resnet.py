@@ -1,6 +1,6 @@
 """The demo models' speaker embedding: WeSpeaker's ResNet with a quarter of its layers and half its channels.
 
-pyannote.audio imports the class that a checkpoint names; its own smallest has 6.6 million parameters.
+pyannote.audio imports the class that a checkpoint names. Its own smallest class has 6.6 million parameters.
 """
 
 from __future__ import annotations

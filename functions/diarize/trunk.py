@@ -1,8 +1,8 @@
-"""WeSpeaker embeddings with one pass of the network per window, over what is spoken in it.
+"""WeSpeaker embeddings with one pass of the network per window, over the speech in it: docs/adr/0023.
 
 pyannote.audio 4.0.7 runs the network over the whole window once per speaker slot, silent slots included.
-Only the pooling depends on the slot, so one pass serves all slots. A frame that no slot is pooled over needs
-no pass, unless a convolution still sees it from a frame that is (docs/adr/0023).
+Only the pooling depends on the slot, so one pass serves all slots. The pass covers the frames that some slot
+is pooled over and those that a convolution sees from there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def is_wespeaker(embedding: Any) -> bool:
-    """Whether the network has the trunk and the pooling that WindowEmbedder takes apart."""
+    """Tell if the network has the trunk and the pooling that WindowEmbedder takes apart."""
     from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
 
     return isinstance(getattr(embedding, "model_", None), BaseWeSpeakerResNet)
@@ -50,11 +50,14 @@ class WindowEmbedder:
         segmentations: Floats,
         on_progress: Callable[[float], None],
     ) -> Floats:
-        """Shape (windows, slots, dimensions). Silent slots get the vector that pyannote gives them.
+        """Embed the speaker slots of all windows; silent slots get the vector that pyannote gives them.
 
         Args:
-            samples: From the first window's start; the last window may reach beyond their end.
+            samples: They begin with the first window; the last window may reach beyond their end.
             segmentations: (windows, frames, slots) of 0 and 1.
+
+        Returns:
+            Shape (windows, slots, dimensions).
         """
         import torch
 
@@ -76,12 +79,12 @@ class WindowEmbedder:
         return embeddings
 
     def _run_trunk(self, features: Any, weights: Any) -> tuple[Any, Any]:
-        """The trunk's frames that somebody is pooled over, (1, channels, mels, frames), and their weights."""
+        """Compute the frames that a slot is pooled over, (1, channels, mels, frames), and their weights."""
         import torch
 
         resnet = self._network.resnet
         count = features.shape[1]
-        # As pyannote's pooling would do it: the trunk has fewer frames than the segmentation.
+        # pyannote's pooling does the same: the trunk has fewer frames than the segmentation.
         weights = torch.nn.functional.interpolate(weights, size=resnet.num_frames(count), mode="nearest")
         pieces = find_pieces(weights[0].amax(dim=0).numpy() > 0, self._reach)
         frames = [
@@ -91,7 +94,7 @@ class WindowEmbedder:
         return torch.cat(frames, dim=-1), torch.cat([weights[..., a:b] for a, b in pieces], dim=-1)
 
     def _choose_frames(self, segmentations: Floats, window_samples: int) -> Floats:
-        """The frames that a slot is pooled over, (windows, slots, frames): pyannote's get_embeddings."""
+        """Choose the frames that a slot is pooled over, (windows, slots, frames), as get_embeddings does."""
         frames = segmentations.shape[1]
         if not self._leave_out_overlap:
             return np.ascontiguousarray(segmentations.transpose(0, 2, 1))
@@ -101,12 +104,15 @@ class WindowEmbedder:
         return np.ascontiguousarray(np.where(is_enough, alone, segmentations).transpose(0, 2, 1))
 
     def _fewest_samples(self) -> int:
-        """One frame of the filter bank: less than that has no features. pyannote finds it by trying."""
+        """Return the length of one frame of the filter bank, the least that has features.
+
+        pyannote finds the same number by trying.
+        """
         parameters = self._network.hparams
         return int(parameters.sample_rate * parameters.frame_length / 1000)
 
     def _embed_nobody(self) -> Floats:
-        """What pooling over no frame at all gives: every statistic is zero."""
+        """Compute the vector of a silent slot: pooled over no frame, every statistic is zero."""
         import torch
 
         with torch.inference_mode():
@@ -118,9 +124,9 @@ class WindowEmbedder:
 
 
 def find_pieces(needed: npt.NDArray[np.bool_], reach: int) -> list[tuple[int, int]]:
-    """Runs of frames, [start, end), that hold all needed ones and `reach` more on each side.
+    """Find the runs of frames, [start, end), that hold all needed ones and `reach` more on each side.
 
-    The whole where none is needed: a slot may be too short to have a frame of its own.
+    Where none is needed, the run is the whole: a slot may be too short to have a frame of its own.
     """
     if not needed.any():
         return [(0, len(needed))]
@@ -130,7 +136,7 @@ def find_pieces(needed: npt.NDArray[np.bool_], reach: int) -> list[tuple[int, in
 
 
 def fold_batch_norms(resnet: Any) -> None:
-    """Put each batch norm into the convolution before it: the same numbers, a third less time."""
+    """Fold each batch norm into the convolution before it: the same numbers in a third less time."""
     from torch.nn import Identity
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -146,7 +152,7 @@ def fold_batch_norms(resnet: Any) -> None:
 
 
 def measure_reach(resnet: Any) -> tuple[int, int]:
-    """Feature frames per frame of the trunk, and how many trunk frames on each side one depends on at most.
+    """Measure the trunk: feature frames per frame, and the frames on each side that one depends on at most.
 
     pyannote's own receptive_field_size answers 1 for its ResNets.
     """

@@ -1,4 +1,4 @@
-"""Publish: the final documents in S3, and the record marked COMPLETE."""
+"""Publish: writes the final documents and marks the record COMPLETE."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rem.transcripts.transcript import Transcript
 
 
 def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
-    """Write every document anew, whatever is there: the same input gives the same documents."""
+    """Write every document, also over an older one: the same input gives the same documents."""
     watch = Stopwatch("publish")
     job = PublishJob.from_event(event)
     transcript, receipts = _load(job, store)
@@ -51,13 +51,13 @@ def _load(job: PublishJob, store: Store) -> tuple[Transcript, list[Receipt]]:
 
 
 def _put_names(transcript: Transcript, catalog: Catalog) -> Transcript:
-    """What a person called a voice, else what the recording itself says its name is."""
+    """Name each voice as a person did, else as the recording itself says."""
     record = catalog.read(transcript.recording.user_id, transcript.recording.recording_id) or {}
     return put_names(transcript, record.get("speakerNames", {}))
 
 
 def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:
-    """Nobody spoke: an empty transcript, never an invented sentence."""
+    """Build the empty transcript of a recording in which nobody speaks."""
     return Transcript(
         recording=replace(job.recording, started_at=prepared.started_at),
         duration_s=prepared.duration_s,

@@ -1,4 +1,4 @@
-"""Transcribe: the words of one chunk, only where somebody speaks."""
+"""Transcribe: writes down the words of one chunk, where Prepare found speech."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run(
 def _transcribe(
     job: ChunkJob, key: str, store: Store, model: Transcriber, budget: Budget, settings: TranscribeSettings
 ) -> Json:
-    """Batch after batch of clips; what is finished is stored before the time runs out."""
+    """Transcribe batch after batch of clips; store what is finished before the time runs out."""
     watch = Stopwatch("transcribe")
     prepared = Prepared.load(store, job.prepared_key)
     clips = pack_regions(prepared.speech_in(job.chunk), settings.longest_clip_s, settings.widest_gap_s)
@@ -93,10 +93,10 @@ def _transcribe(
 
 
 def place_segments(segments: list[Segment], clip: Clip) -> list[Segment]:
-    """From seconds inside the clip to seconds of the recording.
+    """Move words from seconds of the clip to seconds of the recording.
 
-    A word belongs to the region in which its middle is heard and does not reach beyond it; one heard
-    after the clip's end was not said. A segment ends where a silence was cut out.
+    A word belongs to the region that its middle lies in, and is cut at the region's edges. A word after
+    the clip's end was invented and is dropped. A segment ends where a silence was cut out of the clip.
     """
     placed = []
     for segment in segments:
@@ -115,7 +115,7 @@ def _keep_inside(word: Word, region: Region) -> Word:
 def detect_language(
     clips: list[Clip], cut: Callable[[Clip], Samples], model: Transcriber, settings: TranscribeSettings
 ) -> str:
-    """The language that was set, else the one that the longest clip is spoken in."""
+    """Return the language that was set, else detect it in the longest clip."""
     if settings.language or not clips:
         return settings.language or ""
     longest = max(clips, key=lambda clip: clip.seconds)

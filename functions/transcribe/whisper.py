@@ -1,8 +1,7 @@
-"""faster-whisper (CTranslate2) as a Transcriber. The only contact with it for transcription."""
+"""faster-whisper (CTranslate2) as a Transcriber."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,18 @@ from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Samples
 from rem.transcripts.transcript import Segment, Word
 
-LOOP_COMPRESSION_RATIO = 2.4  # text that compresses better than this repeats itself (Whisper's own threshold)
-NO_SPEECH, UNSURE = 0.6, -1.0  # more probably silence, and less sure of the text (Whisper's own thresholds)
+LOOP_COMPRESSION_RATIO = 2.4  # Whisper's own threshold: text that compresses better repeats itself
+NO_SPEECH, UNSURE = 0.6, -1.0  # Whisper's own thresholds: silence is probable, and the text is not
 SHORTEST_WORD_S = 0.02  # one step of Whisper's timestamps
-WINDOW_S = 30  # what Whisper hears at once
+WINDOW_S = 30  # the sound that Whisper encodes at once
 
 
 class WhisperTranscriber:
     """One CTranslate2 model in int8, kept for the life of the process.
 
-    Clips are decoded several at a time: the decoder's weights are read once for all of them. Decoding is
-    deterministic: temperature 0 only, and no text is fed back from one window to the next (feeding it back
-    makes repetition loops, and multiplies the word error rate of small models).
+    Several clips are decoded at a time, so that the decoder's weights are read once for all of them. Decoding
+    is deterministic: the temperature is 0, and no text is fed back from one window to the next. Feeding it
+    back makes repetition loops and multiplies the word error rate of small models.
     """
 
     def __init__(self, model_dir: Path, *, beam_size: int, threads: int) -> None:
@@ -41,10 +40,11 @@ class WhisperTranscriber:
             "temperature": 0.0,
             "word_timestamps": True,
             "without_timestamps": False,
-            "vad_filter": False,  # Prepare found the speech already
+            "vad_filter": False,  # Prepare has found the speech
         }
         self._model = WhisperModel(str(model_dir), device="cpu", compute_type="int8", cpu_threads=threads)
         self._batched = BatchedInferencePipeline(self._model)
+        self._frames_per_window = WINDOW_S * self._model.frames_per_second
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
         if not self._model.model.is_multilingual:
@@ -53,38 +53,41 @@ class WhisperTranscriber:
         return language, probability
 
     def transcribe(self, clips: Sequence[Samples], language: str) -> list[list[Segment]]:
-        if any(len(clip) > WINDOW_S * SAMPLE_RATE_HZ for clip in clips):  # a batch hears one window of each
+        if any(len(clip) > WINDOW_S * SAMPLE_RATE_HZ for clip in clips):  # a batch takes one window of each
             return [self._transcribe_long(clip, language) for clip in clips]
         if not clips:
             return []
-        edges = [0, *itertools.accumulate(len(clip) for clip in clips)]
-        half = 0.5 / SAMPLE_RATE_HZ  # from seconds faster-whisper rounds down to a sample again
-        spans = [
-            {"start": a / SAMPLE_RATE_HZ + half, "end": b / SAMPLE_RATE_HZ + half}
-            for a, b in itertools.pairwise(edges)
-        ]
+        sound, spans = _lay_out(clips)
         found, _ = self._batched.transcribe(
-            np.concatenate(clips),
-            language=language,
-            clip_timestamps=spans,
-            batch_size=len(clips),
-            **self._options,
+            sound, language=language, clip_timestamps=spans, batch_size=len(clips), **self._options
         )
-        frames = self._model.frames_per_second
-        heard: dict[int, list[Any]] = {int(edge / SAMPLE_RATE_HZ * frames): [] for edge in edges[:-1]}
+        heard: list[list[Any]] = [[] for _ in clips]
         for segment in found:
-            heard[segment.seek].append(segment)
+            heard[segment.seek // self._frames_per_window].append(segment)
         return [
-            [segment.shifted(-edge / SAMPLE_RATE_HZ) for segment in _to_segments(own)]
-            for edge, own in zip(edges, heard.values(), strict=False)
+            [segment.shifted(-i * WINDOW_S) for segment in _to_segments(own)] for i, own in enumerate(heard)
         ]
 
     def _transcribe_long(self, samples: Samples, language: str) -> list[Segment]:
-        """Window after window, each from where the last one's words end."""
+        """Transcribe window after window, each from where the words of the last one end."""
         found, _ = self._model.transcribe(
             samples, language=language, condition_on_previous_text=False, **self._options
         )
         return _to_segments(found)
+
+
+def _lay_out(clips: Sequence[Samples]) -> tuple[Samples, list[dict[str, float]]]:
+    """Put each clip at the start of a window of its own: one sound, and the clips' spans in seconds.
+
+    A segment that is found then tells the clip by the number of its window, however short the clip is.
+    """
+    sound = np.zeros((len(clips), WINDOW_S * SAMPLE_RATE_HZ), np.float32)
+    for window, clip in zip(sound, clips, strict=True):
+        window[: len(clip)] = clip
+    starts = range(0, len(clips) * WINDOW_S, WINDOW_S)
+    # faster-whisper rounds seconds down to samples: half a sample more keeps the last one.
+    ends = (start + (len(clip) + 0.5) / SAMPLE_RATE_HZ for start, clip in zip(starts, clips, strict=True))
+    return sound.reshape(-1), [{"start": a, "end": b} for a, b in zip(starts, ends, strict=True)]
 
 
 def _to_segments(found: Iterable[Any]) -> list[Segment]:

@@ -1,1 +1,1 @@
-"""A handler's frame: work, settings, audio, logs, recipes."""
+"""The frame of a stage's handler: settings, prepared sound, stored results, logs and metrics."""

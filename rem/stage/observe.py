@@ -1,7 +1,7 @@
-"""What an operator sees of a handler: JSON log lines, metrics, and one trace subsegment per expensive step.
+"""Log lines, metrics and trace subsegments that handlers write for an operator.
 
-Log lines and metrics (CloudWatch's embedded metric format, a log line as well) are Powertools'. Subsegments
-are sent by hand: importing the X-Ray SDK would take eight times as long as all of this, see docs/adr/0020.
+Powertools writes log lines and metrics; CloudWatch's embedded metric format is a log line as well.
+Subsegments are sent by hand: importing the X-Ray SDK takes eight times as long as this (docs/adr/0020).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rem.transcripts.receipts import Receipt
 from rem.transcripts.transcript import Transcript
 
 NAMESPACE = "REM"
-TRACE_HEADER = "_X_AMZN_TRACE_ID"  # set by the runtime client for each invocation
+TRACE_HEADER = "_X_AMZN_TRACE_ID"  # the runtime client sets it for each invocation
 XRAY_PROLOGUE = b'{"format": "json", "version": 1}\n'
 Handler = Callable[[Any, Any], Any]
 
@@ -34,7 +34,7 @@ def load_logger() -> Logger:
 
 
 def observed(stage: str) -> Callable[[Handler], Handler]:
-    """Log how each invocation of a handler ended, with the stage and, where there is one, the recording.
+    """Log the end of each invocation of a handler, with its stage and its recording where there is one.
 
     The first invocation of a process is counted as a cold start.
     """
@@ -66,7 +66,7 @@ def observed(stage: str) -> Callable[[Handler], Handler]:
 
 
 def find_recording_id(event: Any) -> str | None:
-    """Of a stage's event; a queue's, a rule's or a request's carries none in one place."""
+    """Find the recording's id in a stage's event; no other event has it in one place."""
     if not isinstance(event, Mapping):
         return None
     recording = event.get("recording", event)
@@ -74,7 +74,7 @@ def find_recording_id(event: Any) -> str | None:
 
 
 def count(metric: str, value: float, unit: MetricUnit = MetricUnit.Count, **dimensions: str) -> None:
-    """Write one metric at once. A metric and its dimensions cost $0.30 a month, so there are few."""
+    """Write one metric at once. Each set of dimensions costs $0.30 a month, so there are few."""
     with single_metric(name=metric, unit=unit, value=value, namespace=NAMESPACE) as line:
         line.add_dimension(name="service", value=_service())
         for name, text in dimensions.items():
@@ -82,7 +82,10 @@ def count(metric: str, value: float, unit: MetricUnit = MetricUnit.Count, **dime
 
 
 def count_transcript(transcript: Transcript) -> None:
-    """What one finished recording took. The real-time factor is all stages' seconds per second of sound."""
+    """Write the metrics of one finished recording.
+
+    The real-time factor is the seconds of all stages per second of sound.
+    """
     receipts = [Receipt.from_json(stage) for stage in transcript.stages]
     tokens = sum(receipt.usage.input_tokens + receipt.usage.output_tokens for receipt in receipts)
     count("AudioSeconds", transcript.duration_s, MetricUnit.Seconds)
@@ -97,7 +100,7 @@ def count_transcript(transcript: Transcript) -> None:
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """One subsegment of the invocation's trace, where X-Ray samples it; nothing anywhere else."""
+    """Send a subsegment for the time spent inside, where X-Ray samples this invocation."""
     started_s = time.time()
     failed = True
     try:
@@ -108,7 +111,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def send_subsegment(name: str, started_s: float, ended_s: float, *, failed: bool) -> None:
-    """Hand it to the daemon that Lambda runs beside the function: one UDP packet, lost without harm."""
+    """Send a subsegment to Lambda's X-Ray daemon: one UDP packet, which may be lost without harm."""
     header = dict(part.split("=", 1) for part in os.environ.get(TRACE_HEADER, "").split(";") if "=" in part)
     daemon = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
     if header.get("Sampled") != "1" or "Parent" not in header or ":" not in daemon:

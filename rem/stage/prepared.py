@@ -1,4 +1,4 @@
-"""Reads pieces of a prepared recording: any run of samples, exact to the sample, without the rest."""
+"""Reads a prepared recording: its speech, and any run of its samples without the others."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rem.core.chunks import Chunk, Region, clip_regions
 from rem.ports import Json, Samples, Store
 from rem.transcripts.receipts import Receipt
 
-WAV_HEADER_BYTES = 44  # what Python's wave module writes for PCM
+WAV_HEADER_BYTES = 44  # Python's wave module writes so many for PCM
 SAMPLE_BYTES = 2
 
 
 def to_float(pcm: npt.NDArray[np.int16]) -> Samples:
-    """16-bit samples as float32 from -1 to 1, as the models want them."""
+    """Scale 16-bit samples to float32 from -1 to 1, as the models take them."""
     return pcm.astype(np.float32) / np.float32(32768)
 
 
@@ -48,7 +48,7 @@ class Prepared:
         )
 
     def read_samples(self, store: Store, start: int, end: int) -> Samples:
-        """Samples [start, end) as float32, shape (n,); fewer where the recording ends before."""
+        """Read samples [start, end) as float32, shape (n,); fewer where the recording ends before."""
         first, last = (WAV_HEADER_BYTES + min(edge, self.samples) * SAMPLE_BYTES for edge in (start, end))
         pcm = np.frombuffer(store.read_bytes(self.audio_key, first, last), np.int16)
         return to_float(pcm)

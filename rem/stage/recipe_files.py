@@ -1,4 +1,4 @@
-"""Reads recipes: the shipped ones, and a person's own folder or S3 prefix, which may replace them."""
+"""Reads recipes: the shipped ones, then a person's own folder or S3 prefix, which may replace them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RECIPE = TypeAdapter(Recipe)
 
 
 def load_recipes(source: str = "") -> dict[str, Recipe]:
-    """All recipes by name.
+    """Read all recipes, by name.
 
     Args:
         source: A folder, or an S3 prefix such as s3://bucket/recipes/; empty for the shipped ones alone.
@@ -41,10 +41,10 @@ def load_recipes(source: str = "") -> dict[str, Recipe]:
 def choose_recipes(
     source: str, names: tuple[str, ...], language: str | None, speech_s: float
 ) -> list[Recipe]:
-    """The recipes that one recording gets; `none` among the names means no recipe.
+    """Choose the recipes of one recording; `none` among the names means no recipe.
 
     Raises:
-        SetupError: a name that no recipe has; says which there are.
+        SetupError: no recipe has one of the names; the message lists the known ones.
     """
     if "none" in names:
         return []
@@ -55,14 +55,23 @@ def choose_recipes(
 
 
 def find_recipe(recipes: Mapping[str, Recipe], name: str) -> Recipe:
-    """Raises: SetupError: there is none of this name; says which there are."""
+    """Find a recipe by name.
+
+    Raises:
+        SetupError: there is none of this name; the message lists the known ones.
+    """
     if name not in recipes:
         raise SetupError(f"there is no recipe '{name}': known are {', '.join(recipes)}")
     return recipes[name]
 
 
 def parse_recipes(files: Mapping[str, str], where: str) -> dict[str, Recipe]:
-    """Args: files holds texts by file name: recipes as .yaml, and the prompts that they name."""
+    """Read recipes from texts.
+
+    Args:
+        files: Texts by file name: recipes as .yaml, and the prompts that they name.
+        where: The folder or prefix, for error messages.
+    """
     recipes = [
         _parse(name, text, files, where)
         for name, text in files.items()
@@ -85,7 +94,7 @@ def _parse(name: str, text: str, files: Mapping[str, str], where: str) -> Recipe
         raise refuse(f"unknown field {', '.join(unknown)}; known are {', '.join(sorted(FIELDS))}")
     if prompt := document.get("prompt"):
         if prompt not in files:
-            raise refuse(f"its prompt {prompt} does not lie beside it")
+            raise refuse(f"its prompt {prompt} is missing beside it")
         document["prompt"] = files[prompt].strip()
     try:
         return _RECIPE.validate_python(document)

@@ -1,7 +1,7 @@
 """One frozen settings object per function, read from its environment (REM_…).
 
-Defaults live in one place only: statemachine/stages.yaml, which becomes each function's environment
-on AWS and on the laptop. A missing or malformed setting fails at the first use with its name.
+Defaults live in one place only: statemachine/stages.yaml becomes each function's environment, on AWS and
+on the laptop. A missing or malformed setting fails at its first use with its name.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Names = Annotated[
 
 
 class Settings(BaseSettings):
-    """What every function knows: where things are."""
+    """The settings of every function: where objects and records are."""
 
     model_config = SettingsConfigDict(env_prefix="REM_", frozen=True, extra="ignore")
 
@@ -59,7 +59,7 @@ class StartSettings(Settings):
 
 class ApiSettings(StartSettings):
     keys_table: str
-    part_secret: OptionalText = None  # where the server takes parts in itself: docs/adr/0015
+    part_secret: OptionalText = None  # set where the server takes parts in itself: docs/adr/0015
 
 
 class StatusSettings(StartSettings):
@@ -127,15 +127,15 @@ class PublishSettings(Settings):
 
 
 def memory_mb() -> int:
-    """The memory this function was given, in MB."""
+    """Return the memory that this function was given, in MB."""
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", VCPU_MB))
 
 
 def thread_count() -> int:
-    """How many threads really have a vCPU; os.cpu_count() shows more than Lambda gives."""
+    """Count the threads that have a vCPU of their own; os.cpu_count() shows more than Lambda gives."""
     return max(1, memory_mb() // VCPU_MB)
 
 
 def is_provisioned() -> bool:
-    """Whether this process was started ahead of its first invocation: then models load during init."""
+    """Tell if this process was started ahead of its first invocation; models then load during init."""
     return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"

@@ -1,4 +1,4 @@
-"""What every stage does around its work: look for the stored result, measure, store, report progress."""
+"""The frame around a stage's work: its time budget, its stored result, its receipt, its progress."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rem.stage.observe import step
 from rem.stage.settings import memory_mb
 from rem.transcripts.receipts import Receipt
 
-BUDGET_MARGIN_S = 20.0  # enough to store a checkpoint and leave before Lambda kills the process
-BUDGET_MARGIN_SHARE = 0.2  # of an attempt that is too short for that
+BUDGET_MARGIN_S = 20.0  # time to store a checkpoint and to leave before Lambda kills the process
+BUDGET_MARGIN_SHARE = 0.2  # of an attempt too short for that margin
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -32,14 +32,14 @@ class Context(Protocol):
 
 
 class Budget:
-    """How much of the invocation's time is left."""
+    """The time that an invocation has left."""
 
     def __init__(self, remaining_s: Callable[[], float]) -> None:
         self.remaining_s = remaining_s
 
     @classmethod
     def from_context(cls, context: Context) -> Budget:
-        """Call at the start of the invocation: a margin is kept, smaller where the whole is short."""
+        """Build the budget at the start of an invocation, less a margin; a short time has a smaller one."""
         whole_s = context.get_remaining_time_in_millis() / 1000
         margin_s = min(BUDGET_MARGIN_S, BUDGET_MARGIN_SHARE * whole_s)
         return cls(lambda: context.get_remaining_time_in_millis() / 1000 - margin_s)
@@ -60,14 +60,15 @@ def work_through(
 ) -> Iterator[Result]:
     """Yield work(piece) for the pieces from number `first` on, as long as the time lasts.
 
-    A piece is only begun where the slowest one so far would still fit. One that does not end in time is left
-    to its thread, which cannot be stopped; its result is dropped.
+    A piece is begun only if the slowest one so far would still fit. A piece that does not end in time is left
+    to its thread, which cannot be stopped, and its result is dropped.
 
     Args:
-        what: The pieces' name, plural; advice: which settings help where not even one fits.
+        what: The pieces' name, plural.
+        advice: The settings to change if not even one piece fits.
 
     Raises:
-        BudgetError: the time is up. What was yielded is the caller's to store: the next attempt goes on.
+        BudgetError: the time is up. The caller stores what was yielded; the next attempt goes on from there.
         SetupError: not one piece fits into a whole attempt.
     """
     slowest_s = 0.0
@@ -82,7 +83,7 @@ def work_through(
             try:
                 result = future.result(timeout=max(began_s, 0))
             except TimeoutError as error:
-                if future.done():  # not ours: the work's own
+                if future.done():  # the work itself raised it
                     raise
                 if i > first:
                     raise BudgetError(stored.format(i, len(pieces), what)) from error
@@ -97,7 +98,7 @@ def work_through(
 def build_once(store: Store, name: str, key: str, build: Callable[[], Json]) -> Json:
     """Return the artifact under key; build and store it, with its receipt, where it does not exist.
 
-    Retry, redrive and duplicate delivery all come down to this: the second time is a read.
+    Retry, redrive and duplicate delivery all end here: the second time is a read.
     """
     if store.exists(key):
         return store.read_json(key)
@@ -110,14 +111,14 @@ def build_once(store: Store, name: str, key: str, build: Callable[[], Json]) -> 
 
 
 class Stopwatch:
-    """Measures one invocation from its creation on."""
+    """The seconds and the memory of one invocation, from this object's creation on."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._started_s, self._cpu_before_s = time.monotonic(), time.process_time()
 
     def read(self) -> Receipt:
-        """The dollars are those of Lambda on arm64, as all figures of a transcript."""
+        """Measure up to now. The dollars are Lambda's on arm64, like all figures of a transcript."""
         taken = Receipt(
             self._name,
             time.monotonic() - self._started_s,
@@ -129,10 +130,10 @@ class Stopwatch:
 
 
 def peak_memory_mb() -> int:
-    """Highest resident memory of this process so far.
+    """Measure the highest resident memory of this process so far.
 
-    Linux: VmHWM, because getrusage's figure includes what the parent had before exec. Elsewhere getrusage,
-    which macOS gives in bytes.
+    On Linux it is VmHWM: getrusage's figure includes what the parent had before exec. Elsewhere it is
+    getrusage's, which macOS gives in bytes.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -142,7 +143,7 @@ def peak_memory_mb() -> int:
 
 
 def log_progress(stage: str, recording_id: str, part: int, done_s: float, total_s: float) -> None:
-    """One JSON line that `rem run` turns into a moving bar: seconds of audio of one chunk or slice."""
+    """Print a JSON line with the seconds done of one chunk or slice; `rem run` moves its bar by it."""
     line = {"stage": stage, "recordingId": recording_id, "part": part}
     times = {"doneSeconds": round(done_s, 2), "totalSeconds": round(total_s, 2)}
     print(json.dumps({**line, **times}), flush=True)

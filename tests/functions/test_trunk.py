@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from functions.diarize.cluster import count_points
-from functions.diarize.diarizer import PyannoteDiarizer, _spread
+from functions.diarize.diarizer import PyannoteDiarizer
+from functions.diarize.sampling import spread_evenly
 from functions.diarize.slices import Slice, join_slices
 from functions.diarize.trunk import WindowEmbedder, find_pieces
 from rem.adapters.models import DEMO_DIR
@@ -120,11 +121,9 @@ def test_a_spread_sample_finds_the_same_voices(ours, output_of):
 
 
 def test_what_is_compared_is_spread_over_the_recording():
-    numbers = np.arange(10)
-    choose = _spread(lambda: (numbers, numbers + 100), 4)
-    assert [part.tolist() for part in choose()] == [[0, 3, 6, 9], [100, 103, 106, 109]]
-    assert [len(part) for part in _spread(lambda: (numbers, numbers), 20)()] == [10, 10]
-    assert _spread(lambda: (numbers[:0],), 20)()[0].size == 0
+    assert spread_evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert spread_evenly(10, 20).tolist() == list(range(10))
+    assert spread_evenly(0, 20).size == 0
 
 
 @pytest.mark.parametrize("step", [0.25, 0.5])

@@ -10,9 +10,9 @@ from typing import Any
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from functions.diarize import torchaudio_shim
+from functions.diarize.pyannote_import import import_torchaudio
 
-torchaudio_shim.install()
+import_torchaudio()
 warnings.filterwarnings("ignore")
 
 import lightning  # noqa: E402

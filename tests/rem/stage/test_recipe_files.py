@@ -78,7 +78,7 @@ def test_recipes_under_an_s3_prefix_are_read(monkeypatch):
         ("{name: x}", "output"),
         ("{name: x, output: Text, colour: red}", "unknown field colour; known are dimensions"),
         ("{name: X y, output: Text}", "lower-case letters"),
-        ("{name: x, output: Text, prompt: gone.md}", "gone.md does not lie beside it"),
+        ("{name: x, output: Text, prompt: gone.md}", "gone.md is missing beside it"),
         ("{name: x, output: Text, max_output_tokens: many}", "max_output_tokens"),
         ("{name: x, output: Text, max_input_tokens: 10}", "at least 2000"),
         ("{name: x, output: Text, max_output_tokens: 90000}", "6th of max_input_tokens"),
