@@ -46,10 +46,10 @@ def ignore(upload: Upload, states: Mapping[str, StateProgress]) -> None:
 
 
 def run_once(session: Session, path: Path) -> tuple[Outcome, list[Report]]:
-    before = len(session.aws.runtime.reports)
+    before = len(session.aws.pool.reports)
     outcome = session.follow(session.upload(path), ignore)
     assert outcome.status == "SUCCEEDED", outcome
-    return outcome, session.aws.runtime.reports[before:]
+    return outcome, session.aws.pool.reports[before:]
 
 
 def critical_s(reports: list[Report]) -> float:

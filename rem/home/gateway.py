@@ -22,7 +22,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from rem.core.tickets import Ticket, read_ticket
 from rem.home.proxy import HttpAnswer, HttpRequest, build_event, parse_answer
 from rem.lambdas.function import Invocation
-from rem.lambdas.pool import LambdaRuntime
+from rem.lambdas.pool import SandboxPool
 
 FUNCTION = "api"
 PARTS = "/parts/"
@@ -68,7 +68,7 @@ class Gateway:
 
     def __init__(
         self,
-        runtime: LambdaRuntime,
+        pool: SandboxPool,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -77,7 +77,7 @@ class Gateway:
         silence_s: float = SILENCE_S,
         body_s: float = BODY_S,
     ) -> None:
-        self._runtime, self._function = runtime, function
+        self._pool, self._function = pool, function
         self._integration_s, self._silence_s, self._body_s = integration_s, silence_s, body_s
 
         class Handler(WSGIRequestHandler):  # type: ignore[misc]
@@ -135,7 +135,7 @@ class Gateway:
         return self._invoke(json.dumps(build_event(request)).encode())
 
     def _invoke(self, payload: bytes) -> HttpAnswer:
-        future: Future[Invocation] = self._invokers.submit(self._runtime.invoke, self._function, payload)
+        future: Future[Invocation] = self._invokers.submit(self._pool.invoke, self._function, payload)
         try:
             invocation = future.result(self._integration_s)
         except TimeoutError as error:
@@ -197,7 +197,7 @@ class Gateway:
         """Hand one part of an upload on to S3, piece by piece."""
         if environ["REQUEST_METHOD"] != "PUT":
             raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "Method", "a part is sent by PUT")
-        environment = self._runtime.functions[self._function].environment
+        environment = self._pool.functions[self._function].environment
         secret = environment.get("REM_PART_SECRET")
         ticket = read_ticket(text, secret, time.time()) if secret else None
         if ticket is None:
@@ -211,7 +211,7 @@ class Gateway:
             message = f"part {ticket.number} has {ticket.size_bytes} bytes, not {_read_length(environ)}"
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "Input", message)
         body = self._read_body(environ, ticket.size_bytes)
-        answer = _put_part(self._runtime.endpoint_url, environment["REM_BUCKET"], ticket, body)
+        answer = _put_part(self._pool.endpoint_url, environment["REM_BUCKET"], ticket, body)
         _check_digest(environ.get("HTTP_CONTENT_MD5"), dict(answer.headers)["ETag"])
         return answer
 

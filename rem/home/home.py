@@ -22,10 +22,11 @@ from rem.home.gateway import Gateway
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, Stack, build_functions, create_stack
 from rem.home.session import WARM_ORDER
 from rem.home.watch import Receiving, Watch
+from rem.lambdas.pool import PoolClosedError, PoolOptions
 from rem.library.intake import Intake
 from rem.library.keyring import Keyring
 from rem.states.journal import ExecutionRow
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 
 STATUS, SWEEP = "status", "sweep"
 SWEEP_S = 300.0
@@ -66,13 +67,15 @@ def open_home(options: HomeOptions) -> Iterator[Home]:
     running = max(2, os.cpu_count() or 1)
     with LocalAws(
         functions,
+        PoolOptions(
+            max_sandboxes=2 * len(functions) + running,
+            max_running=running,
+            log_dir=options.data / "logs",
+        ),
         data_dir=options.data,
-        log_dir=options.data / "logs",
-        max_sandboxes=2 * len(functions) + running,
-        max_running=running,
         on_status=log_status,
     ) as aws:
-        aws.runtime.prewarm(("api", *WARM_ORDER))
+        aws.pool.prewarm(("api", *WARM_ORDER))
         stack = create_stack(aws, stages, at_once=running, max_executions=2 * running)
         aws.map_status(STATUS)
         aws.map_schedule(SWEEP, SWEEP_S)
@@ -100,8 +103,8 @@ def go_on(aws: LocalAws) -> None:
     """Executions that a crash interrupted run on, uploads that started none are queued again."""
     try:
         resumed = aws.resume()
-        answer = aws.runtime.invoke(SWEEP, b'{"staleAfterSeconds": 0}')
-    except RuntimeError:  # the server is stopped already
+        answer = aws.pool.invoke(SWEEP, b'{"staleAfterSeconds": 0}')
+    except PoolClosedError:  # the server is stopped already
         return
     found = {} if answer.function_error else json.loads(answer.payload)
     if resumed or found:
@@ -111,7 +114,7 @@ def go_on(aws: LocalAws) -> None:
 @contextmanager
 def open_gateway(aws: LocalAws, options: HomeOptions) -> Iterator[Gateway]:
     try:
-        gateway = Gateway(aws.runtime, host=options.host, port=options.port)
+        gateway = Gateway(aws.pool, host=options.host, port=options.port)
     except OSError as error:
         where = f"{options.host} port {options.port}"
         raise SetupError(f"nothing can listen on {where}: {error.strerror}; choose another --port") from error

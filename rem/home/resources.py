@@ -14,7 +14,7 @@ from rem.lambdas.function import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from rem.lambdas.function import LocalFunction
-    from rem.states.server import LocalAws
+    from rem.states.local_aws import LocalAws
 
 BUCKET = "rem-recordings"
 TABLE = "rem-recordings"

@@ -19,8 +19,9 @@ from rem.core.recordings import Recording, raw_key
 from rem.definition import load_stages
 from rem.executions.history import StateProgress, read_states
 from rem.home.resources import Stack, build_functions, create_stack, default_log_dir
+from rem.lambdas.pool import PoolOptions
 from rem.library.media import build_recording_id, hash_file
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 
 USER, DEVICE = "me", "cli"
 STARTED_AT = "started-at"
@@ -168,10 +169,12 @@ def open_session(
     running = max(2, os.cpu_count() or 1)
     with LocalAws(
         functions,
-        log_dir=default_log_dir(),
-        max_sandboxes=len(functions) + running,
-        max_running=running,
-        on_log=on_log,
+        PoolOptions(
+            max_sandboxes=len(functions) + running,
+            max_running=running,
+            log_dir=default_log_dir(),
+            on_log=on_log,
+        ),
     ) as aws:
-        aws.runtime.prewarm(WARM_ORDER)
+        aws.pool.prewarm(WARM_ORDER)
         yield Session(aws, create_stack(aws, stages, at_once=running))

@@ -44,15 +44,15 @@ def _find_payload(session: Session, execution_arn: str, stage: str) -> dict[str,
 
 def _try_size(session: Session, stage: str, payload: dict[str, Any], memory_mb: int) -> Report:
     """Twice: the first loads the models. The stored result is removed, else it would be the answer."""
-    runtime = session.aws.runtime
-    runtime.add(replace(runtime.functions[stage], memory_mb=memory_mb))
+    pool = session.aws.pool
+    pool.add(replace(pool.functions[stage], memory_mb=memory_mb))
     _invoke(session, stage, payload)
     return _invoke(session, stage, payload)
 
 
 def _invoke(session: Session, stage: str, payload: dict[str, Any]) -> Report:
     _forget(session, stage, payload.get("recording", payload))
-    answer = session.aws.runtime.invoke(stage, json.dumps(payload).encode())
+    answer = session.aws.pool.invoke(stage, json.dumps(payload).encode())
     if answer.function_error or answer.report is None:
         raise SetupError(f"{stage} failed: {answer.payload.decode()[:300]}")
     return answer.report

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rem.lambdas.function import Invocation, LocalFunction, Report
@@ -25,44 +25,60 @@ LogListener = Callable[[str, str], None]
 ReportListener = Callable[[Report], None]
 
 
-class LambdaRuntime:
-    """Invokes functions the way Lambda does.
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """Limits of a pool, and who hears of its invocations.
 
-    Args:
+    Attributes:
         max_sandboxes: Live processes at most. An invocation that finds none free takes the place of the
             longest idle one, or waits until a running one is done.
         max_running: Invocations at a time of functions that take turns; more wait, and their time starts when
             they run. None for no limit, which is Lambda's way: there every sandbox has processors of its own.
-        log_dir: One FUNCTION.log per function, with START, REPORT and everything the handler writes.
+        log_dir: Folder of one FUNCTION.log per function: START, REPORT and everything the handler writes.
         on_log: Called with (function, line), from any thread.
         on_report: Called with the report of each invocation, from any thread.
         idle_s: An idle sandbox ends after this.
     """
 
+    max_sandboxes: int = 12
+    max_running: int | None = None
+    log_dir: Path | None = None
+    on_log: LogListener | None = None
+    on_report: ReportListener | None = None
+    idle_s: float = IDLE_S
+
+
+class PoolClosedError(RuntimeError):
+    """An invocation that found the pool closed."""
+
+
+class SandboxPool:
+    """The functions of one local Lambda, and the sandboxes that run them.
+
+    Args:
+        endpoint_url: Where handlers find S3 and the other services.
+
+    Attributes:
+        functions: By name.
+        reports: Of the newest invocations, oldest first.
+    """
+
     def __init__(
-        self,
-        functions: Iterable[LocalFunction],
-        *,
-        endpoint_url: str,
-        max_sandboxes: int,
-        max_running: int | None = None,
-        log_dir: Path | None = None,
-        on_log: LogListener | None = None,
-        on_report: ReportListener | None = None,
-        idle_s: float = IDLE_S,
+        self, functions: Iterable[LocalFunction], endpoint_url: str, options: PoolOptions | None = None
     ) -> None:
         self.functions = {function.name: function for function in functions}
         self.reports: list[Report] = []
-        self.endpoint_url, self._max_sandboxes, self._idle_s = endpoint_url, max_sandboxes, idle_s
-        self._log_dir, self._on_log, self._on_report = log_dir, on_log, on_report
+        self.endpoint_url, self.options = endpoint_url, options or PoolOptions()
         self._idle: dict[str, list[Sandbox]] = {name: [] for name in self.functions}
         self._busy: dict[str, set[Sandbox]] = {name: set() for name in self.functions}
         self._running = dict.fromkeys(self.functions, 0)
-        self._turns = contextlib.nullcontext() if max_running is None else threading.Semaphore(max_running)
+        self._turns = _limit(self.options.max_running)
         self._starting = dict.fromkeys(self.functions, 0)
         self._closed = False
         self._changed = threading.Condition()
         self._log_lock = threading.Lock()
+        if self.options.log_dir is not None:
+            self.options.log_dir.mkdir(parents=True, exist_ok=True)
         threading.Thread(target=self._expire, name="sandbox-expiry", daemon=True).start()
 
     def add(self, function: LocalFunction) -> None:
@@ -80,7 +96,7 @@ class LambdaRuntime:
         """Run one invocation to its end.
 
         Raises:
-            RuntimeError: the runtime is closed.
+            PoolClosedError: the pool is closed.
         """
         function = self.functions.get(name)
         if function is None:
@@ -134,8 +150,8 @@ class LambdaRuntime:
             self._log(name, line)
         self.reports.append(report)
         del self.reports[:-REPORTS]
-        if self._on_report is not None:
-            self._on_report(report)
+        if self.options.on_report is not None:
+            self.options.on_report(report)
         return replace(invocation, log="\n".join([first, invocation.log, *last]))
 
     def _prewarm_all(self, waiting: queue.SimpleQueue[str]) -> None:
@@ -146,7 +162,7 @@ class LambdaRuntime:
     def _prewarm(self, function: LocalFunction) -> None:
         with self._changed:
             known = self._idle[function.name] or self._running[function.name]
-            if self._closed or known or self._live() >= self._max_sandboxes:
+            if self._closed or known or self._live() >= self.options.max_sandboxes:
                 return
             self._starting[function.name] += 1
         sandbox = self._start(function, self._idle[function.name].append, provisioned=True)
@@ -192,7 +208,7 @@ class LambdaRuntime:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("the local Lambda is shut down")
+            raise PoolClosedError("the local Lambda is shut down")
 
     def _find_idle(self, name: str) -> Sandbox | None:
         while self._idle[name]:
@@ -206,7 +222,7 @@ class LambdaRuntime:
         own = len(self._idle[function.name]) + len(self._busy[function.name]) + self._starting[function.name]
         if function.max_sandboxes is not None and own >= function.max_sandboxes:
             return False
-        return self._live() < self._max_sandboxes or self._evict()
+        return self._live() < self.options.max_sandboxes or self._evict()
 
     def _evict(self) -> bool:
         idle = [sandbox for pool in self._idle.values() for sandbox in pool]
@@ -220,8 +236,8 @@ class LambdaRuntime:
     def _expire(self) -> None:
         with self._changed:
             while not self._closed:
-                self._changed.wait(timeout=self._idle_s / 10)
-                oldest_s = time.monotonic() - self._idle_s
+                self._changed.wait(timeout=self.options.idle_s / 10)
+                oldest_s = time.monotonic() - self.options.idle_s
                 for pool in self._idle.values():
                     for sandbox in [s for s in pool if s.idle_since_s < oldest_s]:
                         pool.remove(sandbox)
@@ -243,8 +259,12 @@ class LambdaRuntime:
             sandbox.kill()
 
     def _log(self, name: str, line: str) -> None:
-        if self._on_log is not None:
-            self._on_log(name, line)
-        if self._log_dir is not None:
-            with self._log_lock, (self._log_dir / f"{name}.log").open("a") as file:
+        if self.options.on_log is not None:
+            self.options.on_log(name, line)
+        if self.options.log_dir is not None:
+            with self._log_lock, (self.options.log_dir / f"{name}.log").open("a") as file:
                 file.write(line + "\n")
+
+
+def _limit(most: int | None) -> contextlib.AbstractContextManager[object]:
+    return contextlib.nullcontext() if most is None else threading.Semaphore(most)

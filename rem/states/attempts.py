@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,26 +22,15 @@ from moto.stepfunctions.parser.backend.execution import (
 )
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker, SyncExecutionWorker
 
-from rem.lambdas.pool import REFUSALS, LambdaRuntime
+from rem.lambdas.pool import REFUSALS, SandboxPool
+from rem.states.context import EngineContext
 from rem.states.events import Events
-from rem.states.journal import ExecutionRow, ExecutionStore
 
 ABORT_WAIT_S = 10.0  # a worker that has no environment by then failed to parse its definition
 
-Listener = Callable[[ExecutionRow], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What one LocalAws lends to the engine: where executions are kept, who runs their tasks, who listens."""
-
-    runtime: LambdaRuntime
-    store: ExecutionStore
-    on_status: Listener
-
 
 def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_credentials: Any) -> None:
-    """The one patched function: a lambda:invoke task calls the runtime directly, without HTTP and boto3.
+    """The one patched function: a lambda:invoke task calls the pool directly, without HTTP and boto3.
 
     Raises:
         ClientError: unknown function or throttled; the engine names it Lambda.<code>, as on AWS.
@@ -53,13 +41,13 @@ def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_cre
     payload = parameters.get("Payload") or b"{}"
     body = events.take_answer(state, name, payload)
     if body is None:
-        body = _invoke(events.runtime, name, payload)
+        body = _invoke(events.pool, name, payload)
         events.keep_answer(state, name, payload, body)
     env.stack.append({"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": json.loads(body)})
 
 
-def _invoke(runtime: LambdaRuntime, name: str, payload: bytes) -> str:
-    answer = runtime.invoke(name, payload)
+def _invoke(pool: SandboxPool, name: str, payload: bytes) -> str:
+    answer = pool.invoke(name, payload)
     if answer.status in REFUSALS:
         metadata = {"HTTPStatusCode": answer.status, "RequestId": str(uuid.uuid4())}
         refusal: Any = {
@@ -76,22 +64,22 @@ class _WithEvents:
     """What the asynchronous and the synchronous worker share."""
 
     _evaluation_details: Any
-    wiring: Wiring
+    context: EngineContext
     is_kept = True
 
     def _get_evaluation_environment(self) -> Any:
         env = super()._get_evaluation_environment()  # type: ignore[misc]  # moto's worker comes next
         arn = self._evaluation_details.execution_details.arn
-        env.event_manager = Events(arn, self.wiring.store if self.is_kept else None, self.wiring.runtime)
+        env.event_manager = Events(arn, self.context.journal if self.is_kept else None, self.context.pool)
         return env
 
 
 class Worker(_WithEvents, ExecutionWorker):  # type: ignore[misc]
     """Runs an execution from its start, or on from the state that its earlier attempts did not leave."""
 
-    def __init__(self, wiring: Wiring, *details: Any) -> None:
+    def __init__(self, context: EngineContext, *details: Any) -> None:
         super().__init__(*details)
-        self.wiring = wiring
+        self.context = context
         self.earlier: Sequence[dict[str, Any]] = ()
         self.answers: dict[str, list[str]] = {}
         self.redrive = 0  # its number, 0 for a restart
@@ -148,14 +136,14 @@ class Communication(BaseExecutionWorkerCommunication):  # type: ignore[misc]
 class LocalSyncExecution(SyncExecution):  # type: ignore[misc]
     """An Express execution: nothing of it is kept."""
 
-    def __init__(self, wiring: Wiring, **details: Any) -> None:
+    def __init__(self, context: EngineContext, **details: Any) -> None:
         super().__init__(**details)
-        self._wiring = wiring
+        self._context = context
 
     def _get_start_execution_worker(self) -> SyncWorker:
         worker: SyncWorker = super()._get_start_execution_worker()
         worker.__class__ = SyncWorker
-        worker.wiring = self._wiring
+        worker.context = self._context
         return worker
 
 
@@ -165,10 +153,12 @@ class LocalExecution(Execution):  # type: ignore[misc]
     exec_status: Any
     stop_date: datetime | None
 
-    def __init__(self, wiring: Wiring, on_end: Callable[[LocalExecution], None], **details: Any) -> None:
+    def __init__(
+        self, context: EngineContext, on_end: Callable[[LocalExecution], None], **details: Any
+    ) -> None:
         super().__init__(**details)
         self.ending = threading.Lock()
-        self._wiring, self._on_end = wiring, on_end
+        self._context, self._on_end = context, on_end
 
     def _get_start_execution_worker_comm(self) -> Communication:
         return Communication(self)
@@ -176,7 +166,7 @@ class LocalExecution(Execution):  # type: ignore[misc]
     def _get_start_execution_worker(self) -> Worker:
         stock = super()._get_start_execution_worker()
         return Worker(
-            self._wiring,
+            self._context,
             stock._evaluation_details,
             stock._execution_communication,
             None,
@@ -186,8 +176,8 @@ class LocalExecution(Execution):  # type: ignore[misc]
     def go_on(self, redrive: int) -> None:
         """Start where the earlier attempts ended; `redrive` is its number, 0 after a restart."""
         self.exec_worker = self._get_start_execution_worker()
-        self.exec_worker.earlier = self._wiring.store.read_events(self.exec_arn)
-        self.exec_worker.answers = self._wiring.store.read_answers(self.exec_arn)
+        self.exec_worker.earlier = self._context.journal.read_events(self.exec_arn)
+        self.exec_worker.answers = self._context.journal.read_answers(self.exec_arn)
         self.exec_worker.redrive = redrive
         self.exec_status = ExecutionStatus.RUNNING
         self.exec_worker.start()
@@ -200,11 +190,11 @@ class LocalExecution(Execution):  # type: ignore[misc]
             if self.exec_status != ExecutionStatus.SUCCEEDED
             else to_json_str(self.output, separators=(",", ":"))
         )
-        store = self._wiring.store
-        store.end(self.exec_arn, self.status, self.stop_date, output, self.error, self.cause)
+        journal = self._context.journal
+        journal.end(self.exec_arn, self.status, self.stop_date, output, self.error, self.cause)
         self._on_end(self)
-        if row := store.read(self.exec_arn):
-            self._wiring.on_status(row)
+        if row := journal.read(self.exec_arn):
+            self._context.on_status(row)
 
     def abort(self, error: str | None, cause: str | None) -> None:
         """End now as ABORTED; the Lambdas that run go on by themselves, as on AWS."""

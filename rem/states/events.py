@@ -15,8 +15,8 @@ from typing import Any
 
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 
-from rem.lambdas.pool import LambdaRuntime
-from rem.states.journal import ExecutionStore, build_answer_key
+from rem.lambdas.pool import SandboxPool
+from rem.states.journal import Journal, build_answer_key
 
 Event = Mapping[str, Any]
 ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
@@ -90,19 +90,19 @@ def _walk_attempt(event: Event, by_id: Mapping[int, Event]) -> Iterator[int]:
 
 
 class Events(EventManager):  # type: ignore[misc]
-    """The history of one execution, in the store. All frames of an execution share it.
+    """The history of one execution, in the journal. All frames of an execution share it.
 
-    It also carries what a task call needs: the runtime that the execution started with (one that outlives its
+    It also carries what a task call needs: the pool that the execution started with (one that outlives its
     LocalAws must not call the functions of the next), and the answers of earlier attempts.
 
     Args:
-        store: None for an Express execution, of which nothing is kept.
+        journal: None for an Express execution, of which nothing is kept.
     """
 
-    def __init__(self, arn: str, store: ExecutionStore | None, runtime: LambdaRuntime) -> None:
+    def __init__(self, arn: str, journal: Journal | None, pool: SandboxPool) -> None:
         super().__init__()
-        self.runtime = runtime
-        self._arn, self._store = arn, store
+        self.pool = pool
+        self._arn, self._journal = arn, journal
         self._ending, self._ended = threading.Lock(), False
         self._scopes = Scopes()
         self._known: dict[str, list[int]] = {}
@@ -125,8 +125,8 @@ class Events(EventManager):  # type: ignore[misc]
             return answers.pop(0) if answers else None
 
     def keep_answer(self, state: str, function: str, payload: bytes, body: str) -> None:
-        if self._store is not None:
-            self._store.add_answer(self._arn, build_answer_key(state, function, payload), body)
+        if self._journal is not None:
+            self._journal.add_answer(self._arn, build_answer_key(state, function, payload), body)
 
     def add_event(
         self,
@@ -162,8 +162,8 @@ class Events(EventManager):  # type: ignore[misc]
         return json.dumps([self._scopes.find(event), event["type"], details], sort_keys=True)
 
     def _publish_history_event(self, **event: Any) -> None:
-        """Written to the store instead of moto's list."""
+        """Write to the journal instead of moto's list."""
         made = dict(self._create_history_event(**event))
         self._scopes.add(made)
-        if self._store is not None:
-            self._store.add_event(self._arn, made)
+        if self._journal is not None:
+            self._journal.add_event(self._arn, made)

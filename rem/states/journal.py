@@ -82,7 +82,7 @@ class ExecutionRow:
         return None
 
 
-class ExecutionStore:
+class Journal:
     """Thread-safe. A write is in SQLite's log when its call returns, which a killed process survives.
 
     Args:

@@ -17,8 +17,9 @@ from rem.core.api_keys import Scope
 from rem.definition import load_stages
 from rem.home.gateway import Gateway
 from rem.home.resources import BUCKET, KEYS_TABLE, build_functions, create_stack
+from rem.lambdas.pool import PoolOptions
 from rem.library.keyring import Keyring
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.firmware.both import run_in_micropython
 from tests.homeserver import HZ, HomeServer, run_cli
 
@@ -53,9 +54,9 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def installation():
-    with LocalAws(build_functions({"api": load_stages()["api"]}), max_sandboxes=2) as aws:
+    with LocalAws(build_functions({"api": load_stages()["api"]}), PoolOptions(max_sandboxes=2)) as aws:
         create_stack(aws, load_stages(), poll=False)
-        with Gateway(aws.runtime) as gateway:
+        with Gateway(aws.pool) as gateway:
             yield Installation(aws, gateway.url, Keyring(DynamoKeys(KEYS_TABLE, aws.client("dynamodb"))))
 
 

@@ -10,9 +10,10 @@ import pytest
 from rem.adapters.dynamodb import DynamoKeys
 from rem.definition import load_stages
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, build_functions, create_stack
+from rem.lambdas.pool import PoolOptions
 from rem.library.intake import PART_BYTES, SMALL_BYTES
 from rem.library.keyring import Keyring
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.functions.requests import WAV, Answer, build_event, build_form
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ class Deployed:
         if json_body is not None:
             request |= {"body": json.dumps(json_body).encode(), "content_type": "application/json"}
         event = build_event(method, path, **{"key": self.key, **request})
-        answer = self.aws.runtime.invoke("api", json.dumps(event).encode())
+        answer = self.aws.pool.invoke("api", json.dumps(event).encode())
         assert answer.function_error is None, answer.payload
         return Answer.from_event(json.loads(answer.payload))
 
@@ -42,7 +43,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed():
-    with LocalAws(build_functions({"api": load_stages()["api"]}), max_sandboxes=4) as aws:
+    with LocalAws(build_functions({"api": load_stages()["api"]}), PoolOptions(max_sandboxes=4)) as aws:
         create_stack(aws, load_stages(), poll=False)
         yield Deployed(aws)
 
@@ -59,7 +60,7 @@ def test_a_device_is_served_within_its_memory(deployed):
     assert head["ContentType"] == "audio/wav"
     shown = deployed.call("GET", "/recordings/largest").json
     assert (shown["battery"], shown["seq"], shown["sizeBytes"]) == (55.5, 0, SMALL_BYTES)
-    assert max(report.max_memory_mb for report in deployed.aws.runtime.reports) < 256
+    assert max(report.max_memory_mb for report in deployed.aws.pool.reports) < 256
 
 
 def test_the_same_upload_from_many_at_once_is_one_recording(deployed):

@@ -18,9 +18,10 @@ from rem.cli.main import app
 from rem.definition import load_stages
 from rem.home.gateway import Gateway
 from rem.home.resources import BUCKET, KEYS_TABLE, build_functions, create_stack
+from rem.lambdas.pool import PoolOptions
 from rem.library.intake import PART_BYTES
 from rem.library.keyring import Keyring
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.functions.requests import WAV
 
 pytestmark = pytest.mark.slow
@@ -59,9 +60,9 @@ def served():
     patch = pytest.MonkeyPatch()
     patch.setenv("REM_PART_SECRET", "a secret of this test")
     stages = load_stages()
-    with LocalAws(build_functions({"api": stages["api"]}), max_sandboxes=4) as aws:
+    with LocalAws(build_functions({"api": stages["api"]}), PoolOptions(max_sandboxes=4)) as aws:
         create_stack(aws, stages, poll=False)
-        with Gateway(aws.runtime) as gateway:
+        with Gateway(aws.pool) as gateway:
             yield Served(aws, gateway)
     patch.undo()
 

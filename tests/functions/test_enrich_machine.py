@@ -13,7 +13,8 @@ from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
 from rem.definition import load_stages, render_definition
 from rem.home.resources import BUCKET, MACHINE_ARN, TABLE, build_functions, create_stack
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions
+from rem.states.local_aws import LocalAws
 from tests.functions.test_enrich_openai import KEY, RECORDING, SAID, spoken
 from tests.openai_server import answer, failure, rate_limit, serve, server_error, unauthorized
 from tests.rem.transcripts.test_transcript import SCHEMA
@@ -36,7 +37,7 @@ def aws(server, tmp_path_factory):
         patch.setenv("OPENAI_BASE_URL", server.base_url)
         functions = [each for each in build_functions(stages) if each.name in ("enrich", "publish")]
     logs = tmp_path_factory.mktemp("logs")
-    with LocalAws(functions, max_sandboxes=3, max_running=2, log_dir=logs) as started:
+    with LocalAws(functions, PoolOptions(max_sandboxes=3, max_running=2, log_dir=logs)) as started:
         create_stack(started, stages, poll=False)
         sfn = started.client("stepfunctions")
         sfn.update_state_machine(stateMachineArn=MACHINE_ARN, definition=from_notes_on(stages))

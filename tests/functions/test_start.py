@@ -97,7 +97,7 @@ def sqs_record(number, body):
 
 @pytest.mark.slow
 def test_bad_messages_are_reported_and_their_neighbours_start_once(monkeypatch):
-    from rem.states.server import LocalAws
+    from rem.states.local_aws import LocalAws
 
     with LocalAws([]) as local:
         sfn = local.client("stepfunctions")

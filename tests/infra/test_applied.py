@@ -26,8 +26,9 @@ from rem.core.places import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.definition import ROOT
 from rem.lambdas.function import REGION, LocalFunction
+from rem.lambdas.pool import PoolOptions
 from rem.library.keyring import Keyring
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests import openai_server
 from tests.functions.requests import Answer, build_event, build_form
 from tests.infra import moto_gaps
@@ -76,7 +77,10 @@ def stack(plugins, tmp_path_factory):
         pytest.MonkeyPatch.context() as patch,
         openai_server.serve() as server,
         LocalAws(
-            [], max_sandboxes=10, max_running=2, on_log=lambda name, line: logged.append((name, line))
+            [],
+            PoolOptions(
+                max_sandboxes=10, max_running=2, on_log=lambda name, line: logged.append((name, line))
+            ),
         ) as aws,
     ):
 
@@ -84,12 +88,12 @@ def stack(plugins, tmp_path_factory):
             of_lambda = aws.client("lambda")
             found = of_lambda.get_function_configuration(FunctionName=name, Qualifier=version)
             called = name if version == "$LATEST" else f"{name}:{version}"
-            aws.runtime.add(replace(build_function(found), name=called))
+            aws.pool.add(replace(build_function(found), name=called))
 
         def invoke(name: str, payload: bytes) -> tuple[bytes, str | None]:
-            if name not in aws.runtime.functions:
+            if name not in aws.pool.functions:
                 learn(name)
-            answer = aws.runtime.invoke(name, payload)
+            answer = aws.pool.invoke(name, payload)
             return answer.payload, answer.function_error
 
         aws.client("sqs").list_queues()  # moto is there from here on
@@ -266,7 +270,7 @@ def put_text(stack, recording_id, metadata):
 
 
 def invoke(stack, stage, event):
-    answer = stack.aws.runtime.invoke(stack.functions[stage], json.dumps(event).encode())
+    answer = stack.aws.pool.invoke(stack.functions[stage], json.dumps(event).encode())
     assert answer.function_error is None, answer.payload
     return json.loads(answer.payload)
 

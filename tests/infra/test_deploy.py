@@ -16,7 +16,7 @@ from infra.images import ONLY_ON_LAPTOPS, build_images
 from rem.core.errors import SetupError
 from rem.definition import ROOT, load_stages
 from rem.home.resources import KEYS_TABLE, create_keys_table
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 
 OUTPUTS = {
     "bucket": "rem-dev-recordings-1-eu-central-1",

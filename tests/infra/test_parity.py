@@ -18,7 +18,8 @@ from infra.images import build_images
 from rem.definition import ROOT, load_stages
 from rem.home.resources import build_functions, create_stack
 from rem.home.session import Session
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions
+from rem.states.local_aws import LocalAws
 from tests.functions.requests import build_event
 from tests.infra.environments import BLOCK_NETWORK, NO_INDEX, build_environment
 
@@ -65,12 +66,12 @@ def outcome(environments, tmp_path_factory):
         for function in build_functions(stages, SETTINGS)
     ]
     before = {name: (environments[name].list_files(), list_files(code[name])) for name in code}
-    with LocalAws(functions, max_sandboxes=10, max_running=2) as aws:
+    with LocalAws(functions, PoolOptions(max_sandboxes=10, max_running=2)) as aws:
         session = Session(aws, create_stack(aws, stages, at_once=2))
         sound = shutil.copy(ROOT / "models" / "demo" / "standup.wav", folder / "standup.wav")
         done = session.follow(session.upload(sound), lambda upload, states: None)
-        health = aws.runtime.invoke("api", json.dumps(build_event("GET", "/health")).encode())
-        reports = list(aws.runtime.reports)
+        health = aws.pool.invoke("api", json.dumps(build_event("GET", "/health")).encode())
+        reports = list(aws.pool.reports)
     after = {name: (environments[name].list_files(), list_files(code[name])) for name in code}
     return SimpleNamespace(
         done=done, health=health, reports=reports, before=before, after=after, calls=calls.read_text()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from rem.lambdas.function import LocalFunction
-from rem.lambdas.pool import LambdaRuntime
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions, SandboxPool
+from rem.states.local_aws import LocalAws
 
 HANDLERS = Path(__file__).parent / "handlers"
 SMALL = (
@@ -31,10 +31,10 @@ def function(name: str, module: str = "small", **changes) -> LocalFunction:
 
 
 @contextlib.contextmanager
-def runtime(*functions: str | LocalFunction, max_sandboxes: int = 2, **more):
+def open_pool(*functions: str | LocalFunction, max_sandboxes: int = 2, **more):
     """Lambda alone, without a server: one LocalAws at a time is all that moto's state allows."""
     known = [function(each) if isinstance(each, str) else each for each in functions]
-    started = LambdaRuntime(known, endpoint_url="http://127.0.0.1:1", max_sandboxes=max_sandboxes, **more)
+    started = SandboxPool(known, "http://127.0.0.1:1", PoolOptions(max_sandboxes=max_sandboxes, **more))
     with contextlib.closing(started):
         yield started
 
@@ -70,8 +70,10 @@ def aws(collected, logged, tmp_path_factory):
     ]
     with LocalAws(
         functions,
-        max_sandboxes=8,
-        log_dir=tmp_path_factory.mktemp("logs"),
-        on_log=lambda name, line: logged.append((name, line)),
+        PoolOptions(
+            max_sandboxes=8,
+            log_dir=tmp_path_factory.mktemp("logs"),
+            on_log=lambda name, line: logged.append((name, line)),
+        ),
     ) as started:
         yield started

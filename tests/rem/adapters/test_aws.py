@@ -18,7 +18,7 @@ from rem.definition import load_stages
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, create_stack
 from rem.library.keyring import Keyring
 from rem.stage.prepared import WAV_HEADER_BYTES
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.functions.sounds import tone, write_wav
 from tests.rem.conftest import wait_until
 

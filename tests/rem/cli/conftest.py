@@ -12,7 +12,8 @@ from rem.core.errors import InputError, SetupError
 from rem.definition import load_stages
 from rem.home.resources import MACHINE, MACHINE_ARN, QUEUE, build_functions, create_keys_table, create_table
 from rem.lambdas.function import LocalFunction
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import wait_until
 
 HANDLERS = Path(__file__).parent / "handlers"
@@ -81,7 +82,7 @@ def installation(tmp_path_factory):
         for name in ("prepare", "transcribe")
     ]
     functions += build_functions({"status": load_stages()["status"]})
-    with LocalAws(functions, log_dir=logs) as aws:
+    with LocalAws(functions, PoolOptions(log_dir=logs)) as aws:
         sqs = aws.client("sqs")
         for queue in (QUEUE, f"{QUEUE}-dlq"):
             sqs.create_queue(QueueName=queue)

@@ -6,7 +6,8 @@ import pytest
 
 from rem.definition import load_stages
 from rem.home.resources import RECEIVES_BEFORE_DLQ, build_functions, create_stack
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions
+from rem.states.local_aws import LocalAws
 from tests.rem.cli.conftest import RECORDING, Installation
 from tests.rem.conftest import wait_until
 
@@ -24,7 +25,7 @@ def count(aws, url):
 def installation_with_queue(tmp_path):
     """The real starter on the real queue. One LocalAws at a time: before the module's shared one."""
     stages = {"start": load_stages()["start"]}
-    with LocalAws(build_functions(stages), log_dir=tmp_path) as aws:
+    with LocalAws(build_functions(stages), PoolOptions(log_dir=tmp_path)) as aws:
         yield Installation(aws, tmp_path), create_stack(aws, load_stages(), poll=False)
 
 

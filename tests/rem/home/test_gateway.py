@@ -11,7 +11,7 @@ import pytest
 from rem.core.tickets import Ticket, write_ticket
 from rem.home.gateway import MOST_BYTES, Gateway
 from rem.lambdas.function import LocalFunction
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import HANDLERS
 
 SECRET = "a secret of this test"
@@ -52,7 +52,7 @@ def door():
     api = LocalFunction("api", "proxied.handler", HANDLERS, 256, 30.0, environment, takes_turns=False)
     with LocalAws([api]) as aws:
         aws.client("s3").create_bucket(Bucket=BUCKET)
-        with Gateway(aws.runtime, integration_s=3.0, silence_s=0.5, body_s=1.0) as gateway:
+        with Gateway(aws.pool, integration_s=3.0, silence_s=0.5, body_s=1.0) as gateway:
             yield Door(aws, int(gateway.url.rsplit(":", 1)[1]))
 
 
@@ -144,7 +144,7 @@ def test_length_that_is_no_number_is_a_400(door, length):
 
 def test_taken_port_goes_up_to_the_caller(door):
     with pytest.raises(OSError, match="in use"):
-        Gateway(door.aws.runtime, port=door.port)
+        Gateway(door.aws.pool, port=door.port)
 
 
 def test_many_clients_are_served_at_once(door):

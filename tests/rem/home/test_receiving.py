@@ -7,7 +7,7 @@ from rem.adapters.s3 import S3Store, S3Uploads
 from rem.home.resources import BUCKET, TABLE, create_table
 from rem.home.watch import Receiving
 from rem.library.intake import PART_BYTES, Intake, NotAudioError
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.functions.sounds import tone, write_wav
 
 pytestmark = pytest.mark.slow

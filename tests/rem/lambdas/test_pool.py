@@ -16,14 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.rem.conftest import function, runtime, wait_until
+from tests.rem.conftest import function, open_pool, wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 
 
 def invoke(aws, name, **event):
-    answer = aws.runtime.invoke(name, json.dumps(event).encode())
+    answer = aws.pool.invoke(name, json.dumps(event).encode())
     return answer, json.loads(answer.payload)
 
 
@@ -92,13 +92,13 @@ def test_reserved_concurrency_answers_429(aws):
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(invoke, aws, "single", seconds=1.5)
         time.sleep(0.7)
-        answer = aws.runtime.invoke("single", b'{"seconds": 0}')
+        answer = aws.pool.invoke("single", b'{"seconds": 0}')
         assert answer.status == 429
         assert first.result()[0].status == 200
 
 
 def test_unknown_function_answers_404(aws):
-    assert aws.runtime.invoke("nobody", b"{}").status == 404
+    assert aws.pool.invoke("nobody", b"{}").status == 404
 
 
 def test_boto3_client_invokes_the_same_functions(aws):
@@ -120,7 +120,7 @@ def test_boto3_client_gets_the_tail_of_the_log_and_may_qualify_the_name(aws):
 def test_lines_of_a_handler_reach_the_listener_and_the_log(aws, logged):
     invoke(aws, "talk", word="hello")
     assert ("talk", '{"said": "hello"}') in logged
-    text = (aws._log_dir / "talk.log").read_text()
+    text = (aws.pool.options.log_dir / "talk.log").read_text()
     assert text.index("START RequestId") < text.index("hello") < text.index("REPORT RequestId")
 
 
@@ -162,14 +162,14 @@ def test_answer_carries_the_log_of_its_invocation_only(aws):
 
 def test_every_report_reaches_the_listener():
     reports = []
-    with runtime("echo", on_report=reports.append) as started:
+    with open_pool("echo", on_report=reports.append) as started:
         started.invoke("echo", b"{}")
     assert reports == started.reports
     assert reports[0].billed_ms >= reports[0].init_ms > 0
 
 
 def test_prewarmed_sandbox_is_told_that_it_is_provisioned():
-    with runtime("environment") as started:
+    with open_pool("environment") as started:
         started.prewarm(["environment"])
         wait_until(lambda: started._idle["environment"])
         answer = started.invoke("environment", b'{"names": ["AWS_LAMBDA_INITIALIZATION_TYPE"]}')
@@ -177,7 +177,7 @@ def test_prewarmed_sandbox_is_told_that_it_is_provisioned():
 
 
 def test_init_time_is_without_the_wait_for_the_first_invocation():
-    with runtime("echo") as started:
+    with open_pool("echo") as started:
         started.prewarm(["echo"])
         wait_until(lambda: started._idle["echo"])
         sandbox = started._idle["echo"][0]
@@ -190,19 +190,19 @@ def test_init_time_is_without_the_wait_for_the_first_invocation():
 
 def test_lines_between_invocations_are_told_at_once():
     lines = []
-    with runtime(function("handler", "chatty"), on_log=lambda *line: lines.append(line)) as started:
+    with open_pool(function("handler", "chatty"), on_log=lambda *line: lines.append(line)) as started:
         started.prewarm(["handler"])
         wait_until(lambda: ("handler", "loaded") in lines)
 
 
 def test_idle_sandbox_ends_after_a_while():
-    with runtime("echo", idle_s=0.3) as started:
+    with open_pool("echo", idle_s=0.3) as started:
         pid = json.loads(started.invoke("echo", b"{}").payload)["pid"]
         wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_more_invocations_than_the_cap_wait_for_their_turn():
-    with runtime("sleep", "echo", max_sandboxes=2) as started, ThreadPoolExecutor(5) as pool:
+    with open_pool("sleep", "echo", max_sandboxes=2) as started, ThreadPoolExecutor(5) as pool:
         answers = pool.map(lambda _: started.invoke("sleep", b'{"seconds": 0.1}'), range(5))
         assert len({json.loads(answer.payload)["pid"] for answer in answers}) <= 2
         assert started.invoke("echo", b"{}").status == 200  # takes the place of an idle one
@@ -210,7 +210,7 @@ def test_more_invocations_than_the_cap_wait_for_their_turn():
 
 def test_closing_while_sandboxes_start_leaves_no_process():
     before = set(psutil.Process().children())
-    with runtime("sleep", max_sandboxes=4) as started, ThreadPoolExecutor(4) as pool:
+    with open_pool("sleep", max_sandboxes=4) as started, ThreadPoolExecutor(4) as pool:
         running = [pool.submit(started.invoke, "sleep", b'{"seconds": 20}') for _ in range(4)]
         time.sleep(0.02)
         started.close()
@@ -226,10 +226,11 @@ def test_no_process_survives_a_killed_parent(tmp_path):
         import sys, time
         sys.path.insert(0, {str(ROOT)!r})
         from tests.rem.conftest import function
-        from rem.states.server import LocalAws
+        from rem.lambdas.pool import PoolOptions
+        from rem.states.local_aws import LocalAws
         import json
-        with LocalAws([function("echo")], max_sandboxes=2) as aws:
-            print(json.loads(aws.runtime.invoke("echo", b"{{}}").payload)["pid"], flush=True)
+        with LocalAws([function("echo")], PoolOptions(max_sandboxes=2)) as aws:
+            print(json.loads(aws.pool.invoke("echo", b"{{}}").payload)["pid"], flush=True)
             time.sleep(60)
     """)
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -246,7 +247,7 @@ def test_no_process_survives_a_killed_parent(tmp_path):
 
 
 def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it():
-    with runtime("sleep", max_sandboxes=4, max_running=1) as started, ThreadPoolExecutor(3) as pool:
+    with open_pool("sleep", max_sandboxes=4, max_running=1) as started, ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: started.invoke("sleep", b'{"seconds": 0.4}'), range(3)))
     assert len({json.loads(answer.payload)["pid"] for answer in answers}) == 1
     assert all(answer.report.duration_ms < 790 for answer in answers)
@@ -254,7 +255,7 @@ def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it():
 
 def test_a_function_that_takes_no_turns_never_waits_for_others():
     quick = function("echo", takes_turns=False)
-    with runtime("sleep", quick, max_running=1) as lambdas:
+    with open_pool("sleep", quick, max_running=1) as lambdas:
         busy = threading.Thread(target=lambdas.invoke, args=("sleep", b'{"seconds": 3}'))
         busy.start()
         wait_until(lambda: lambdas._running["sleep"] == 1)
@@ -265,14 +266,14 @@ def test_a_function_that_takes_no_turns_never_waits_for_others():
 
 def test_a_function_has_no_more_sandboxes_than_its_own_limit():
     limited = function("sleep", max_sandboxes=2)
-    with runtime(limited, max_sandboxes=8) as lambdas, ThreadPoolExecutor(6) as pool:
+    with open_pool(limited, max_sandboxes=8) as lambdas, ThreadPoolExecutor(6) as pool:
         answers = pool.map(lambda _: lambdas.invoke("sleep", b'{"seconds": 0.1}'), range(6))
         pids = {json.loads(answer.payload)["pid"] for answer in answers}
     assert len(pids) <= 2
 
 
 def test_a_function_may_be_added_and_changed_later():
-    with runtime("echo") as started:
+    with open_pool("echo") as started:
         assert started.invoke("environment", b"{}").status == 404
         for word in ("first", "second"):
             started.add(function("environment", environment={"WORD": word}))

@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 
 from rem.core.errors import SetupError
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import function
 from tests.rem.states.test_engine import ROLE, task
 
@@ -43,7 +44,7 @@ def build_definition() -> str:
 
 
 def main(folder: Path) -> None:
-    with LocalAws([function("count")], data_dir=folder, max_sandboxes=4) as aws:
+    with LocalAws([function("count")], PoolOptions(max_sandboxes=4), data_dir=folder) as aws:
         aws.client("s3").create_bucket(Bucket=BUCKET)
         aws.client("dynamodb").create_table(
             TableName=TABLE,

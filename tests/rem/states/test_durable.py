@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rem.adapters.folder import DataFolder, ObjectFiles, StoredObject
 from rem.core.errors import SetupError
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import wait_until
 from tests.rem.states.durable_server import BUCKET, TABLE
 from tests.rem.states.test_engine import wait
@@ -257,7 +257,7 @@ def test_a_full_disk_refuses_the_write_and_keeps_what_was_there(tmp_path):
     with LocalAws([], data_dir=tmp_path / "data") as aws:
         s3 = aws.client("s3")
         s3.create_bucket(Bucket=BUCKET)
-        aws._folder.objects = FullDisk(tmp_path / "data")
+        aws.folder.objects = FullDisk(tmp_path / "data")
         s3.put_object(Bucket=BUCKET, Key="old", Body=b"fits")
         for key in ("old", "new"):
             with pytest.raises(ClientError, match="No space left on device"):

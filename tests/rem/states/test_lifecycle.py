@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import HANDLERS, function
 
 pytestmark = pytest.mark.slow
@@ -60,10 +60,10 @@ def test_leaving_while_moto_is_still_imported_is_clean():
     script = f"""
         import psutil
         from pathlib import Path
-        from rem.states.server import LocalAws
+        from rem.states.local_aws import LocalAws
         from rem.lambdas.function import LocalFunction
         with LocalAws([LocalFunction("echo", "small.echo", Path({str(HANDLERS)!r}), 256, 10)]) as aws:
-            aws.runtime.invoke("echo", b"{{}}")
+            aws.pool.invoke("echo", b"{{}}")
         print([child.cmdline() for child in psutil.Process().children()])
     """
     assert run_python(script) == "[]"
@@ -73,7 +73,7 @@ def test_boot_leaves_out_what_moto_does_not_need_here():
     """Contract: moto's parser needs moto.batch.utils only; moto.batch's backend would import moto.ec2."""
     script = """
         import sys
-        from rem.states.server import LocalAws
+        from rem.states.local_aws import LocalAws
         with LocalAws([]) as aws:
             aws.client("s3").list_buckets()
             aws.client("stepfunctions").list_state_machines()

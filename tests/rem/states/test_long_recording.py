@@ -10,7 +10,8 @@ import pytest
 from rem.definition import load_stages
 from rem.home.resources import create_stack
 from rem.lambdas.function import LocalFunction
-from rem.states.server import LocalAws
+from rem.lambdas.pool import PoolOptions
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import wait_until
 
 HANDLERS = Path(__file__).parents[1] / "handlers"
@@ -33,7 +34,7 @@ def history():
     functions = [
         LocalFunction(name, f"long.{name}", HANDLERS, memory_mb=256, timeout_s=60) for name in STAGES
     ]
-    with LocalAws(functions, max_sandboxes=9) as aws:
+    with LocalAws(functions, PoolOptions(max_sandboxes=9)) as aws:
         stack = create_stack(aws, load_stages(), poll=False)
         sfn = aws.client("stepfunctions")
         arn = sfn.start_execution(stateMachineArn=stack.machine_arn, input=json.dumps(RECORDING))[

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from rem.executions.changes import Change
-from rem.states.server import LocalAws
+from rem.states.local_aws import LocalAws
 from tests.rem.conftest import function, wait_until
 from tests.rem.states.test_engine import ROLE, task, wait
 

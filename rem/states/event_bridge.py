@@ -1,4 +1,4 @@
-"""EventBridge's events about executions, and its schedules."""
+"""EventBridge on this machine: events about executions, and schedules."""
 
 from __future__ import annotations
 
@@ -7,58 +7,80 @@ import logging
 import queue
 import threading
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rem.lambdas.function import ACCOUNT, REGION
-from rem.lambdas.pool import LambdaRuntime
-from rem.states.journal import ExecutionRow, ExecutionStore
+from rem.lambdas.pool import PoolClosedError, SandboxPool
+from rem.states.journal import ExecutionRow, Journal
 
 TRIES = 3  # an asynchronous invocation that fails is tried twice more, as on AWS
-PAUSE_S = 1.0
-LOOK_S = 0.2  # how soon the thread sees that it should end
+PAUSE_S = 1.0  # between two tries
+LOOK_S = 0.2  # the longest time until the thread sees that it should end
 log = logging.getLogger(__name__)
 
 
-class StatusNotices:
-    """Tells a function of every change, one after the other. What it was told stands in the store.
+class StatusEvents:
+    """Events about executions, which invoke a function one after the other.
 
-    What cannot be told is told again after the next start; until then the sweeper finds it.
+    The journal notes what was delivered. An event that could not be delivered is sent again after the next
+    start; until then the sweeper finds the execution.
     """
 
-    def __init__(self, runtime: LambdaRuntime, function: str, store: ExecutionStore) -> None:
-        self._runtime, self._function, self._store = runtime, function, store
+    def __init__(self, pool: SandboxPool, function: str, journal: Journal) -> None:
+        self._pool, self._function, self._journal = pool, function, journal
         self._waiting: queue.SimpleQueue[ExecutionRow] = queue.SimpleQueue()
+        for row in journal.read_untold():
+            self._waiting.put(row)
 
     def add(self, row: ExecutionRow) -> None:
+        """Send an event about the execution as it is now."""
         self._waiting.put(row)
 
     def run(self, stopping: threading.Event) -> None:
+        """Deliver events until `stopping` is set."""
         while not stopping.is_set():
             try:
                 row = self._waiting.get(timeout=LOOK_S)
             except queue.Empty:
                 continue
-            if self._tell(row, stopping):
-                self._store.mark_told(row)
+            if self._deliver(row, stopping):
+                self._journal.mark_told(row)
 
-    def _tell(self, row: ExecutionRow, stopping: threading.Event) -> bool:
+    def _deliver(self, row: ExecutionRow, stopping: threading.Event) -> bool:
+        """Invoke the function until it succeeds; return False where it did not."""
         payload = json.dumps(build_status_event(row)).encode()
         for _ in range(TRIES):
             try:
-                answer = self._runtime.invoke(self._function, payload)
-            except RuntimeError:  # the runtime is shut down
+                answer = self._pool.invoke(self._function, payload)
+            except PoolClosedError:
                 return False
             if answer.status == 200 and answer.function_error is None:
                 return True
             if stopping.wait(PAUSE_S):
                 return False
-        log.error("%s could not be told that %s is %s", self._function, row.arn, row.status)
+        log.error("%s failed on the event that %s is %s", self._function, row.arn, row.status)
         return False
 
 
+class Schedule:
+    """A function that is invoked every `every_s` seconds; a failure waits for the next time."""
+
+    def __init__(self, pool: SandboxPool, function: str, every_s: float) -> None:
+        self._pool, self._function, self._every_s = pool, function, every_s
+
+    def run(self, stopping: threading.Event) -> None:
+        """Invoke the function until `stopping` is set."""
+        while not stopping.wait(self._every_s):
+            event = build_scheduled_event(self._function, datetime.now(UTC))
+            try:
+                self._pool.invoke(self._function, json.dumps(event).encode())
+            except PoolClosedError:
+                return
+
+
 def build_status_event(row: ExecutionRow) -> dict[str, Any]:
-    """ "Step Functions Execution Status Change" as EventBridge sends it; times in milliseconds."""
+    """Build "Step Functions Execution Status Change" as EventBridge sends it; times in milliseconds."""
     reason = row.explain_not_redrivable(row.stopped or row.started)
     return {
         **_build_envelope("aws.states", "Step Functions Execution Status Change", row.stopped or row.started),
@@ -85,6 +107,7 @@ def build_status_event(row: ExecutionRow) -> dict[str, Any]:
 
 
 def build_scheduled_event(name: str, now: datetime) -> dict[str, Any]:
+    """Build the "Scheduled Event" that a rule of this name sends."""
     arn = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"
     return {**_build_envelope("aws.events", "Scheduled Event", now), "resources": [arn], "detail": {}}
 

@@ -1,4 +1,4 @@
-"""S3 to SQS to function."""
+"""From S3 to SQS to a function."""
 
 import json
 import time
