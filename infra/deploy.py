@@ -20,9 +20,10 @@ from typing import Any, Protocol
 
 from infra.cloud import Cloud
 from infra.images import Image, build_images
-from rem.adapters.models import TOKEN_HELP
 from rem.core.errors import SetupError
 from rem.definition import ROOT
+from rem.weights.hub import TOKEN_HELP
+from rem.weights.sources import load_sources
 
 INFRA = ROOT / "infra"
 PROJECT = "rem"
@@ -208,11 +209,10 @@ class Deployment:
 
 def _check_token(images: Sequence[Image]) -> None:
     """Raises: SetupError: a gated model is to be baked in, and there is no token to fetch it with."""
-    gated = [
-        model for i in images if (model := i.arguments.get("DIARIZATION_MODEL", "")).startswith("pyannote/")
-    ]
-    if gated and not os.environ.get("HF_TOKEN"):
-        raise SetupError(TOKEN_HELP.format(name=gated[0]))
+    chosen = {image.arguments.get("DIARIZATION_MODEL", "") for image in images}
+    for name, source in load_sources()["diarization"].items():
+        if source.gated and chosen & {name, source.repository} and not os.environ.get("HF_TOKEN"):
+            raise SetupError(f"{name} is gated: {TOKEN_HELP.format(name=source.repository)}")
 
 
 def describe(outputs: Mapping[str, Any], deployment: Deployment, key: str | None) -> str:

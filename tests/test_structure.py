@@ -42,9 +42,10 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "rem/adapters": Room(
         "rem/core rem/executions rem/costs rem/definition rem/ports", "boto3 botocore", in_images=True
     ),
-    "rem/adapters/models.py": Room(
-        "rem/core rem/definition", "faster_whisper huggingface_hub", in_images=True
-    ),
+    "rem/weights": Room("rem/core rem/definition", in_images=True),
+    "rem/weights/hub.py": Room("rem/core rem/definition", "huggingface_hub", in_images=True),
+    "rem/weights/open_voices.py": Room("rem/core", "torch", in_images=True),
+    "rem/adapters/models.py": Room("rem/core rem/definition rem/weights", "faster_whisper", in_images=True),
     "rem/stage": Room(
         "rem/core rem/transcripts rem/costs rem/definition rem/ports rem/adapters",
         in_images=True,
@@ -75,7 +76,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "rem/cli/target.py": Room("rem/core rem/adapters rem/home rem/lambdas", "boto3 botocore"),
     "rem/cli/commands/dlq.py": Room("rem/core rem/adapters rem/cli", "botocore"),
     "statemachine": Room("rem/core rem/definition"),
-    "infra": Room("rem/core rem/definition rem/library rem/adapters", "boto3 botocore"),
+    "infra": Room("rem/core rem/definition rem/library rem/adapters rem/weights", "boto3 botocore"),
     "models": Room("functions", "*"),
     "firmware": Room(),
     "benchmarks": Room("*", "*"),

@@ -6,17 +6,22 @@ Inside the pipeline a model is always a folder; images have it baked in, the lap
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from rem.core.errors import SetupError
 from rem.definition import ROOT
+from rem.weights import hub
+from rem.weights.fetch import fetch_model
+from rem.weights.identity import write_manifest
+from rem.weights.progress import Report, follow_folder, ignore_progress
+from rem.weights.sources import Kind, Source, load_sources
 
 DEMO = "demo"
 DEMO_DIR = ROOT / "models" / "demo"
-TOKEN_HELP = (
-    "pyannote's models are gated: accept the conditions on https://hf.co/{name}, create a read token on "
-    "https://hf.co/settings/tokens and run again with HF_TOKEN=hf_… in the environment"
-)
+OPEN, COMMUNITY = "open", "community-1"
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+MARKERS: dict[Kind, str] = {"whisper": "model.bin", "diarization": "config.yaml"}
 
 
 def models_dir() -> Path:
@@ -25,74 +30,111 @@ def models_dir() -> Path:
     return Path(os.environ.get("REM_MODELS") or Path(cache, "rem", "models"))
 
 
-def resolve_whisper(name: str) -> Path:
+def locate_model(kind: Kind, name: str) -> Path:
+    """The folder in which a fetched model lies, whether it is there or not."""
+    return models_dir() / kind / name.replace("/", "--")
+
+
+def is_fetched(kind: Kind, name: str) -> bool:
+    """Tell whether a model was fetched: its folder appears when all of it is there."""
+    return (locate_model(kind, name) / MARKERS[kind]).is_file()
+
+
+def choose_voices(name: str) -> str:
+    """Choose the pipeline of voices that `rem run` and `rem up` take where nobody asked for one.
+
+    community-1 where it was fetched or a token is set, otherwise `open`, which needs no account.
+
+    Args:
+        name: The setting `diarization_model`; only its default `open` leaves the choice.
+    """
+    has_community = is_fetched("diarization", COMMUNITY) or bool(os.environ.get("HF_TOKEN"))
+    return COMMUNITY if name == OPEN and has_community else name
+
+
+def resolve_whisper(name: str, report: Report = ignore_progress) -> Path:
     """The folder of a Whisper model in CTranslate2 format.
 
     Args:
-        name: A folder, `demo`, a size that faster-whisper knows (`base.en`, `small`, …) or a hub repository.
+        name: A folder, `demo`, a name of models/sources.yaml, another size of faster-whisper's, or a hub
+            repository.
 
     Raises:
         SetupError: unknown, or not here and not to be had.
     """
-    if local := _find_local(name, DEMO_DIR / "whisper", "model.bin"):
-        return local
-    target = models_dir() / "whisper" / name.replace("/", "--")
-    if (target / "model.bin").is_file():
-        return target
-    from faster_whisper.utils import available_models, download_model
+    if here := _find("whisper", name):
+        return here
+    if source := load_sources()["whisper"].get(name):
+        return fetch_model(name, source, locate_model("whisper", name), report)
+    if REPOSITORY.fullmatch(name):
+        return _fetch_unlisted("whisper", name, name, report)
+    from faster_whisper.utils import _MODELS as SIZES  # its public available_models() tells no repositories
 
-    if "/" not in name and name not in available_models():
-        known = ", ".join(available_models())
-        raise SetupError(f"there is no Whisper model '{name}': use a folder, {DEMO}, or one of {known}")
-    try:
-        download_model(name, output_dir=str(target))
-    except Exception as error:  # hub, proxy and network errors share no base class
-        raise SetupError(_explain_download(f"the Whisper model '{name}'", target, error)) from error
-    return target
+    if name not in SIZES:
+        known = ", ".join([DEMO, *SIZES])
+        raise SetupError(
+            f"there is no Whisper model '{name}': use a folder, a hub repository, or one of {known}"
+        )
+    return _fetch_unlisted("whisper", name, SIZES[name], report)
 
 
-def resolve_diarization(name: str) -> Path:
+def resolve_diarization(name: str, report: Report = ignore_progress) -> Path:
     """The folder of a pyannote.audio diarization pipeline.
 
     Args:
-        name: A folder, `demo`, or a hub repository such as pyannote/speaker-diarization-community-1.
+        name: A folder, `demo`, a name of models/sources.yaml, or a hub repository.
 
     Raises:
         SetupError: not here and not to be had; says how to get a token.
     """
-    if local := _find_local(name, DEMO_DIR / "diarization", "config.yaml"):
-        return local
-    if "/" not in name:
-        raise SetupError(f"there is no diarization model '{name}': use a folder, {DEMO}, or a hub name")
-    target = models_dir() / "diarization" / name.rsplit("/", 1)[-1]
-    if (target / "config.yaml").is_file():
-        return target
-    token = os.environ.get("HF_TOKEN")
-    if not token:
-        raise SetupError(f"the diarization model '{name}' is not here yet. {TOKEN_HELP.format(name=name)}")
-    from huggingface_hub import snapshot_download
-
-    try:
-        snapshot_download(name, local_dir=target, token=token)
-    except Exception as error:  # hub, proxy and network errors share no base class
-        help_text = TOKEN_HELP.format(name=name)
-        what = f"the diarization model '{name}'"
-        raise SetupError(f"{_explain_download(what, target, error)}. {help_text}") from error
-    return target
+    sources = load_sources()["diarization"]
+    name = next((short for short, source in sources.items() if name == source.repository), name)
+    if here := _find("diarization", name):
+        return here
+    if source := sources.get(name):
+        return fetch_model(name, source, locate_model("diarization", name), report)
+    if REPOSITORY.fullmatch(name):
+        return _fetch_unlisted("diarization", name, name, report)
+    known = ", ".join([DEMO, *sources])
+    raise SetupError(
+        f"there is no diarization model '{name}': use a folder, a hub repository, or one of {known}"
+    )
 
 
-def _find_local(name: str, demo: Path, marker: str) -> Path | None:
-    folder = demo if name == DEMO else Path(name).expanduser()
-    if (folder / marker).is_file():
+def _find(kind: Kind, name: str) -> Path | None:
+    """A model that is on this machine; None for a name that could be fetched.
+
+    Raises:
+        SetupError: the name is a path, and no model lies there.
+    """
+    folder = DEMO_DIR / kind if name == DEMO else Path(name).expanduser()
+    if (folder / MARKERS[kind]).is_file():
         return folder.resolve()
     if name == DEMO or folder.is_dir():
-        raise SetupError(f"{folder} is not a model folder: it has no {marker}")
-    return None
+        raise SetupError(f"{folder} is not a model folder: it has no {MARKERS[kind]}")
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or folder.exists():
+        raise SetupError(f"there is no folder {folder}: check the path of the {kind} model")
+    return locate_model(kind, name) if is_fetched(kind, name) else None
 
 
-def _explain_download(what: str, target: Path, error: Exception) -> str:
-    reason = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
-    return (
-        f"{what} could not be fetched ({reason}). With a network, run again; without one, copy the model "
-        f"folder from another machine to {target} or pass its path"
-    )
+def _fetch_unlisted(kind: Kind, name: str, repository: str, report: Report) -> Path:
+    """Fetch what models/sources.yaml does not name. Nothing says what its files should be."""
+    source = Source(repository=repository, licence="see its page")
+    target = locate_model(kind, name)
+    partial = target.with_name(f"{target.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    try:
+        with follow_folder(partial, f"Fetching {name} from hf.co/{source.repository}, unverified", 0, report):
+            hub.fetch_repository(source.repository, partial)
+    except hub.UnreachableError as error:
+        raise SetupError(
+            f"the model '{name}' could not be fetched ({error}). With a network, run again; without one, "
+            f"copy the model's folder from another machine to {target} or pass its path"
+        ) from error
+    if not (partial / MARKERS[kind]).is_file():
+        raise SetupError(
+            f"hf.co/{repository} holds no {kind} model that REM can load: it has no {MARKERS[kind]}"
+        )
+    write_manifest(partial, name, f"hf.co/{repository}")
+    partial.rename(target)
+    return target
