@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rem.core import errors
+from rem.core.languages import find_language
 from rem.definition import PLACEHOLDER, STATE_MARGIN_S, StageConfig, load_definition, load_stages
 
 State = Mapping[str, Any]
@@ -52,6 +53,15 @@ def find_problems(machine: State, stages: Mapping[str, StageConfig]) -> Iterator
                 yield f"{path}{name}: another state has this name"
             seen.add(name)
             yield from (f"{path}{name}: {problem}" for problem in _check_state(state, part, stages))
+    for name, stage in stages.items():
+        yield from (f"stages.yaml: {name}: {problem}" for problem in _check_language(stage))
+
+
+def _check_language(stage: StageConfig) -> Iterator[str]:
+    try:
+        find_language(str(stage.settings.get("language", "")))
+    except errors.InputError as error:
+        yield str(error)
 
 
 def _targets(state: State) -> list[str]:

@@ -17,7 +17,7 @@ from functions.prepare.speech import find_speech
 from functions.transcribe import handler as transcribe
 from rem.adapters.models import DEMO_DIR
 from rem.cli.score import Reference, score
-from rem.core.errors import BudgetError
+from rem.core.errors import BudgetError, InputError
 from rem.definition import load_stages
 from rem.stage.settings import PrepareSettings, TranscribeSettings
 from rem.stage.work import Budget
@@ -178,3 +178,8 @@ def test_a_clip_beyond_one_window_loses_no_word(pipeline):
 
 def read_wav(path: Path) -> np.ndarray:
     return np.frombuffer(path.read_bytes()[44:], np.int16).astype(np.float32) / 32768
+
+
+def test_an_english_model_refuses_another_language_with_a_sentence(pipeline):
+    with pytest.raises(InputError, match="does not know German"):
+        pipeline._whisper.transcribe([np.zeros(HZ, np.float32)], "de")

@@ -206,3 +206,16 @@ def test_help_imports_nothing_heavy():
     assert answer.stdout.splitlines()[-1] == "[]"
     assert "run" in answer.stdout
     assert "demo" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("klingon", "'klingon' is no language that Whisper knows: did you mean"), ("deutsch", "English only")],
+)
+def test_a_language_that_cannot_be_heard_is_refused_before_the_work(tmp_path, language, sentence):
+    sound = write_wav(tmp_path / "a.wav", tone(0.5))
+    for command in (("run", sound, "--out", tmp_path / "out"), ("up", "--data", tmp_path / "data")):
+        answer = rem(*command, *DEMO_MODELS, "--language", language, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert sentence in " ".join(answer.stderr.split())
+    assert not (tmp_path / "out").exists()

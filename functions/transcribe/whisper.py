@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from rem.adapters.models import list_languages
 from rem.core.errors import SetupError
+from rem.core.languages import require_language
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Samples
 from rem.transcripts.transcript import Segment, Word
@@ -35,6 +37,7 @@ class WhisperTranscriber:
                 f"there is no Whisper model in {model_dir}: expected a CTranslate2 folder (model.bin)"
             )
         self.name = model_dir.name
+        self._languages = list_languages(model_dir)
         self._options = {
             "beam_size": beam_size,
             "temperature": 0.0,
@@ -53,6 +56,7 @@ class WhisperTranscriber:
         return language, probability
 
     def transcribe(self, clips: Sequence[Samples], language: str) -> list[list[Segment]]:
+        require_language(language, self.name, self._languages)  # faster-whisper would take English instead
         if any(len(clip) > WINDOW_S * SAMPLE_RATE_HZ for clip in clips):  # a batch takes one window of each
             return [self._transcribe_long(clip, language) for clip in clips]
         if not clips:

@@ -5,11 +5,13 @@ Inside the pipeline a model is always a folder; images have it baked in, the lap
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
 from rem.core.errors import SetupError
+from rem.core.languages import load_languages, require_language
 from rem.definition import ROOT
 from rem.weights import hub
 from rem.weights.fetch import fetch_model
@@ -18,6 +20,8 @@ from rem.weights.progress import Report, follow_folder, ignore_progress
 from rem.weights.sources import Kind, Source, load_sources
 
 DEMO = "demo"
+ENGLISH_ONLY = ".en"  # how OpenAI ends the names of its English-only models
+MULTILINGUAL_TOKENS = 51_865  # vocabulary of OpenAI's multilingual models (large-v3: 51,866); .en: 51,864
 DEMO_DIR = ROOT / "models" / "demo"
 OPEN, COMMUNITY = "open", "community-1"
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -52,16 +56,43 @@ def choose_voices(name: str) -> str:
     return COMMUNITY if name == OPEN and has_community else name
 
 
-def resolve_whisper(name: str, report: Report = ignore_progress) -> Path:
+def resolve_whisper(name: str, report: Report = ignore_progress, *, language: str = "") -> Path:
     """The folder of a Whisper model in CTranslate2 format.
 
     Args:
         name: A folder, `demo`, a name of models/sources.yaml, another size of faster-whisper's, or a hub
             repository.
+        language: Code of the language that the model is to know; empty for none in particular.
 
     Raises:
         SetupError: unknown, or not here and not to be had.
+        InputError: the model does not know the language.
     """
+    if name.endswith(ENGLISH_ONLY):
+        require_language(language, name, ("en",))  # before it is fetched
+    folder = _find_whisper(name, report)
+    require_language(language, name, list_languages(folder))
+    return folder
+
+
+def list_languages(folder: Path) -> set[str]:
+    """List the codes of the languages that a Whisper model in CTranslate2 format knows.
+
+    The size of the vocabulary tells CTranslate2, and so REM, whether a model is multilingual: the language
+    tokens stand in the vocabulary of an English-only model too.
+    """
+    vocabulary: list[str] = []
+    if (folder / "vocabulary.json").is_file():
+        vocabulary = json.loads((folder / "vocabulary.json").read_text("utf8"))
+    elif (folder / "vocabulary.txt").is_file():  # conversions from before 2023
+        vocabulary = (folder / "vocabulary.txt").read_text("utf8").split("\n")
+    if 0 < len(vocabulary) < MULTILINGUAL_TOKENS:
+        return {"en"}
+    tokens = set(vocabulary)
+    return {code for code in load_languages() if not tokens or f"<|{code}|>" in tokens}
+
+
+def _find_whisper(name: str, report: Report) -> Path:
     if here := _find("whisper", name):
         return here
     if source := load_sources()["whisper"].get(name):

@@ -58,7 +58,10 @@ Diarization = Annotated[
     ),
 ]
 Language = Annotated[
-    str, typer.Option(help="Spoken language, e.g. en. Default: found in each recording.", metavar="CODE")
+    str,
+    typer.Option(
+        help="Spoken language: German, de, pt-BR, … Default: found in each recording.", metavar="LANGUAGE"
+    ),
 ]
 Speakers = Annotated[
     int | None, typer.Option(help="How many people speak, if you know it.", min=1, metavar="N")

@@ -18,6 +18,7 @@ from rich.table import Table
 from rem.adapters.models import DEMO, resolve_diarization, resolve_whisper
 from rem.cli.progress import Display, describe
 from rem.core.errors import InputError, SetupError
+from rem.core.languages import find_language
 from rem.definition import load_stages
 from rem.home.session import Outcome, Session, open_session
 from rem.library.media import find_media
@@ -50,14 +51,16 @@ class RunOptions:
 
         Raises:
             SetupError: a model or a recipe is not to be had.
+            InputError: the language is unknown to Whisper, or to the model.
         """
         stages, notes = load_stages(), self._enrich_settings()
+        language = find_language(self.language or str(stages["transcribe"].settings["language"]))
         whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
         diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
         return {
-            "whisper_model": resolve_whisper(whisper),
+            "whisper_model": resolve_whisper(whisper, language=language),
             "diarization_model": resolve_diarization(diarization),
-            "language": self.language,
+            "language": language,
             "speakers": self.speakers or "",
             **(FOR_DEMO if diarization == DEMO else {}),
             **notes,

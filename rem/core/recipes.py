@@ -23,7 +23,7 @@ class Recipe:
         max_input_tokens: A longer transcript is read in parts.
         max_output_tokens: The answer's limit, per request.
         required: Whether the recording fails with it; otherwise its error is written down.
-        languages: ISO 639-1 codes; empty for any.
+        languages: Codes of rem/core/languages.tsv; empty for any.
         min_speech_s: A recording with less speech does not get this note.
         merge: How the notes of parts become one: joined, or given back to the model as one more request.
         dimensions: Length of a vector; None for the model's own.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from rem.core.errors import SetupError
+from rem.core.errors import InputError, SetupError
+from rem.core.languages import find_language
 from rem.core.recipes import Recipe, pick_recipes
 from rem.definition import ROOT
 
@@ -97,10 +98,13 @@ def _parse(name: str, text: str, files: Mapping[str, str], where: str) -> Recipe
             raise refuse(f"its prompt {prompt} is missing beside it")
         document["prompt"] = files[prompt].strip()
     try:
-        return _RECIPE.validate_python(document)
+        recipe = _RECIPE.validate_python(document)
+        return replace(recipe, languages=tuple(filter(None, map(find_language, recipe.languages))))
     except ValidationError as error:
         wrong = "; ".join(_describe(problem) for problem in error.errors())
         raise refuse(wrong) from error
+    except InputError as error:
+        raise refuse(f"languages: {error}") from error
 
 
 def _describe(problem: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from rem.core.errors import SetupError
+from rem.core.errors import InputError, SetupError
+from rem.core.languages import find_language
 from rem.core.sizes import VCPU_MB
 
 
@@ -20,7 +21,15 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _parse_language(value: object) -> str | None:
+    try:
+        return find_language(str(value or "")) or None
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+OptionalLanguage = Annotated[str | None, BeforeValidator(_parse_language)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_empty_is_none)]
 OptionalUsd = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_empty_is_none)]
 OptionalShare = Annotated[Annotated[float, Field(gt=0, le=1)] | None, BeforeValidator(_empty_is_none)]
@@ -49,7 +58,10 @@ class Settings(BaseSettings):
         try:
             return cls()  # type: ignore[call-arg]  # the fields come from the environment
         except ValidationError as error:
-            wrong = "; ".join(f"REM_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            wrong = "; ".join(
+                f"REM_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
             raise SetupError(f"the environment is not complete: {wrong}") from error
 
 
@@ -90,7 +102,7 @@ class PrepareSettings(Settings):
 
 class TranscribeSettings(Settings):
     whisper_model: str
-    language: OptionalText
+    language: OptionalLanguage
     beam_size: int = Field(ge=1)
     longest_clip_s: float = Field(gt=0, le=30)
     widest_gap_s: float = Field(ge=0)

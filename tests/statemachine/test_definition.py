@@ -92,6 +92,13 @@ def test_fresh_accounts_can_deploy_the_defaults():
     assert max(stage.memory_mb for stage in load_stages().values()) <= 3008
 
 
+def test_lint_finds_a_language_that_whisper_does_not_know():
+    stages = dict(load_stages())
+    settings = {**stages["transcribe"].settings, "language": "klingon"}
+    stages["transcribe"] = stages["transcribe"].model_copy(update={"settings": settings})
+    assert [p for p in find_problems(load_definition(), stages) if "'klingon' is no language" in p]
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [

@@ -27,7 +27,9 @@ WatchFolder = Annotated[
 ]
 Whisper = Annotated[str, typer.Option(help="As for `rem run`.", metavar="MODEL")]
 Diarization = Annotated[str, typer.Option(help="As for `rem run`.", metavar="MODEL")]
-Language = Annotated[str, typer.Option(help="Spoken language, e.g. en. Default: found.", metavar="CODE")]
+Language = Annotated[
+    str, typer.Option(help="Spoken language: German, de, pt-BR, … Default: found.", metavar="LANGUAGE")
+]
 JsonLogs = Annotated[bool, typer.Option("--json-logs", help="Log JSON lines, also on a terminal.")]
 
 

@@ -1,8 +1,10 @@
+import json
+
 import pytest
 
 from rem.adapters.models import resolve_diarization, resolve_whisper
-from rem.cli.run import find_recordings, write_documents
-from rem.core.errors import SetupError
+from rem.cli.run import RunOptions, find_recordings, write_documents
+from rem.core.errors import InputError, SetupError
 from rem.home.session import Outcome
 from rem.library.media import build_recording_id
 
@@ -57,6 +59,40 @@ def test_folder_without_a_model_is_named(tmp_path):
         resolve_whisper(str(tmp_path))
     with pytest.raises(SetupError, match=r"no config\.yaml"):
         resolve_diarization(str(tmp_path))
+
+
+def test_an_english_only_model_refuses_another_language_before_it_is_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("REM_MODELS", str(tmp_path))
+    with pytest.raises(InputError, match=r"base\.en does not know German \(de\); it knows English only"):
+        resolve_whisper("base.en", language="de")
+
+
+def test_a_model_folder_refuses_a_language_that_its_vocabulary_lacks(tmp_path):
+    (tmp_path / "model.bin").touch()
+    for tokens, language, is_known in (
+        (["a"] * 51_864 + ["<|de|>"], "de", True),
+        (["a"] * 51_864 + ["<|de|>"], "yue", False),
+        (["a", "<|de|>"], "de", False),  # the tokenizer of English-only models has all language tokens
+        (["a", "<|de|>"], "en", True),
+    ):
+        (tmp_path / "vocabulary.json").write_text(json.dumps(tokens))
+        if is_known:
+            assert resolve_whisper(str(tmp_path), language=language) == tmp_path
+        else:
+            with pytest.raises(InputError, match="does not know"):
+                resolve_whisper(str(tmp_path), language=language)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [("", ""), ("auto", ""), ("English", "en"), ("en-GB", "en"), ("ENG", "en")]
+)
+def test_the_language_of_a_run_becomes_whispers_code(given, code):
+    assert RunOptions("demo", "demo", given, None).to_settings()["language"] == code
+
+
+def test_a_run_refuses_an_unknown_language_with_the_nearest_ones():
+    with pytest.raises(InputError, match=r"'klingon' .* did you mean Lingala"):
+        RunOptions("demo", "demo", "klingon", None).to_settings()
 
 
 def test_model_that_was_fetched_before_needs_no_network(tmp_path, monkeypatch):

@@ -84,6 +84,7 @@ def test_recipes_under_an_s3_prefix_are_read(monkeypatch):
         ("{name: x, output: Text, max_output_tokens: 90000}", "6th of max_input_tokens"),
         ("{name: x, output: Text, merge: maybe}", "merge"),
         ("{name: x, output: Text, languages: en}", "languages"),
+        ("{name: x, output: Text, languages: [klingon]}", r"languages: 'klingon' .* did you mean Lingala"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_file_and_reason(tmp_path, text, sentence):
@@ -91,6 +92,11 @@ def test_what_cannot_be_used_is_refused_with_file_and_reason(tmp_path, text, sen
         load_recipes(write(tmp_path, bad_yaml=text))
     assert f"{tmp_path}/bad.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_languages_of_a_recipe_may_be_written_as_people_write_them(tmp_path):
+    recipes = load_recipes(write(tmp_path, x_yaml="{name: x, output: Text, languages: [German, pt-BR]}"))
+    assert recipes["x"].languages == ("de", "pt")
 
 
 def test_missing_folder_is_named(tmp_path):

@@ -45,6 +45,20 @@ def test_a_malformed_setting_is_named(monkeypatch):
         TranscribeSettings.from_env()
 
 
+def test_a_language_may_be_written_as_people_write_it(monkeypatch):
+    monkeypatch.setenv("REM_BUCKET", "bucket")
+    monkeypatch.setenv("REM_TABLE", "table")
+    for text, code in (("German", "de"), ("pt-BR", "pt"), ("DE", "de"), ("auto", None), ("", None)):
+        monkeypatch.setenv("REM_LANGUAGE", text)
+        assert TranscribeSettings.from_env().language == code
+
+
+def test_an_unknown_language_is_refused_with_the_nearest_ones(monkeypatch):
+    monkeypatch.setenv("REM_LANGUAGE", "klingon")
+    with pytest.raises(SetupError, match=r"REM_LANGUAGE: 'klingon' is no language .* did you mean Lingala"):
+        TranscribeSettings.from_env()
+
+
 def test_threads_follow_the_memory_and_not_the_machine(monkeypatch):
     for memory_mb, threads in ((512, 1), (3008, 1), (3538, 2), (10240, 5)):
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str(memory_mb))
