@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rem.core import Json
 from rem.core.api_keys import Key
-from rem.core.jobs import Status
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.executions.execution import Execution
 from rem.executions.history import HistoryEvent
 from rem.transcripts.receipts import Usage
@@ -21,7 +22,6 @@ from rem.transcripts.transcript import Segment, Transcript, Turn
 
 Samples = npt.NDArray[np.float32]  # shape (n,), 16 kHz mono, -1 to 1
 Floats = npt.NDArray[np.float32]
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

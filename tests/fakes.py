@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rem.core import Json
 from rem.core.api_keys import Key
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.executions.execution import Execution
 from rem.executions.history import HistoryEvent
-from rem.ports import Head, Json, Page, Samples, StoredPart
+from rem.ports import Head, Page, Samples, StoredPart
 from rem.transcripts.transcript import Segment, Word
 
 

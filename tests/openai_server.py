@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import numpy as np
 
-Json = dict[str, Any]
+from rem.core import Json
+
 ANSWERS: dict[str, Json] = {  # by schema; segment ids are those of any transcript with four segments
     "Notes": {
         "title": "Payment service repair",

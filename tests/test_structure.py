@@ -64,7 +64,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "functions/enrich/evidence.py": Room(STAGE_NEEDS, "rapidfuzz", in_images=True),
     "functions/publish": Room(STAGE_NEEDS, in_images=True),
     "rem/lambdas": Room(),
-    "rem/states": Room("rem/core rem/adapters rem/lambdas", "moto boto3 botocore"),
+    "rem/states": Room("rem/core rem/executions rem/adapters rem/lambdas", "moto boto3 botocore"),
     "rem/home": Room(
         "rem/core rem/executions rem/definition rem/library rem/adapters rem/lambdas rem/states"
     ),

@@ -10,9 +10,11 @@ from typing import Any
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
-from rem.core.jobs import AssembleJob, Status
+from rem.core import Json
+from rem.core.jobs import AssembleJob
 from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint, transcript_key
-from rem.ports import Catalog, Json, Store
+from rem.core.records import Status
+from rem.ports import Catalog, Store
 from rem.stage.observe import observed
 from rem.stage.prepared import Prepared
 from rem.stage.recipe_files import choose_recipes

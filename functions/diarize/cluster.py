@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.diarize.model import load_model
-from functions.diarize.slices import Floats, Slice, join_slices
+from functions.diarize.slices import Slice, join_slices
 from rem.adapters.s3 import S3Store
+from rem.core import Json
 from rem.core.errors import SetupError
 from rem.core.jobs import ClusterJob
 from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
-from rem.ports import Diarizer, Json, Store
+from rem.ports import Diarizer, Floats, Store
 from rem.stage.observe import observed, step
 from rem.stage.settings import ClusterSettings, is_provisioned, memory_mb
 from rem.stage.work import Context, build_once

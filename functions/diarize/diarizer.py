@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from functions.diarize.pyannote_import import import_pipeline, without_collector
 from functions.diarize.sampling import build_sampling
 from functions.diarize.trunk import WindowEmbedder, is_wespeaker
 from rem.core.errors import SetupError
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.ports import Samples
+from rem.ports import Floats, Samples
 from rem.transcripts.transcript import Turn
 
-Floats = npt.NDArray[np.float32]
 PROGRESS_STEPS = 50
 CACHED_EMBEDDINGS = "training_cache/embeddings"  # pyannote names only the other key
 

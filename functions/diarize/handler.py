@@ -10,12 +10,13 @@ import numpy as np
 from functions.diarize.model import load_model
 from functions.diarize.slices import Slice, join_slices
 from rem.adapters.s3 import S3Store
+from rem.core import Json
 from rem.core.chunks import slice_windows
 from rem.core.errors import BudgetError
 from rem.core.jobs import ChunkJob
 from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.ports import Diarizer, Json, Store
+from rem.ports import Diarizer, Store
 from rem.stage.observe import observed, step
 from rem.stage.prepared import Prepared
 from rem.stage.settings import DiarizeSettings, is_provisioned

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from rem.ports import Floats
 
 
 def is_wespeaker(embedding: Any) -> bool:

@@ -9,10 +9,11 @@ from functions.enrich.key import has_server, load_key
 from functions.enrich.limits import check_ceiling, fit_recipe
 from functions.enrich.schemas import OUTPUTS, check_output
 from rem.adapters.s3 import S3Store
+from rem.core import Json
 from rem.core.jobs import EnrichJob
 from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recipes import Recipe
-from rem.ports import Enricher, Json, Memory, Store
+from rem.ports import Enricher, Memory, Store
 from rem.stage.observe import observed
 from rem.stage.recipe_files import find_recipe, load_recipes
 from rem.stage.settings import EnrichSettings, memory_mb

@@ -12,9 +12,10 @@ from functions.enrich.evidence import Evidence
 from functions.enrich.openai_model import Answered, OpenAIModel
 from functions.enrich.prompts import Request, build_requests, disarm, to_lines
 from functions.enrich.schemas import OUTPUTS, VECTORS, Answer
+from rem.core import Json
 from rem.core.errors import AnswerError, BudgetError
 from rem.core.recipes import Recipe
-from rem.ports import Json, Memory, Note
+from rem.ports import Memory, Note
 from rem.stage.work import Budget
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Transcript

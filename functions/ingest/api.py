@@ -41,6 +41,7 @@ from functions.ingest.schemas import (
 from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
 from rem.adapters.s3 import S3Store, S3Uploads
 from rem.adapters.step_functions import Executions
+from rem.core import Json
 from rem.core.api_keys import Key, Scope
 from rem.core.errors import BusyError, InputError
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
@@ -51,7 +52,7 @@ from rem.library.intake import ChecksumError, ConflictError, Intake, NotAudioErr
 from rem.library.keyring import Keyring
 from rem.library.library import Library, NotFoundError, render
 from rem.ports import Executions as ExecutionsPort
-from rem.ports import Json, Uploads
+from rem.ports import Uploads
 from rem.stage.observe import load_logger, observed
 from rem.stage.settings import ApiSettings
 

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from rem.core.recordings import Recording
+from rem.core.recordings import ENDED_AT, STARTED_AT, Recording
 from rem.ports import Store
 from rem.stage.settings import RouteSettings
-
-STARTED_AT, ENDED_AT = "started-at", "ended-at"  # S3 metadata of the upload
 
 
 def choose_machine(

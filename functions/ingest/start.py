@@ -11,10 +11,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from functions.ingest.route import choose_machine
 from rem.adapters.s3 import S3Store
 from rem.adapters.step_functions import Executions
+from rem.core import Json
 from rem.core.errors import InputError
 from rem.core.messages import parse_message
 from rem.core.places import execution_name
-from rem.ports import Json
 from rem.stage.observe import observed
 from rem.stage.settings import RouteSettings
 

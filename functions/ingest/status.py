@@ -9,12 +9,13 @@ from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
 from rem.adapters.sns import publish_notice
 from rem.adapters.step_functions import Executions
+from rem.core import Json
 from rem.core.errors import BusyError, InputError
 from rem.executions.changes import Change, apply_change
 from rem.executions.doctor import Case, diagnose
-from rem.executions.execution import UNSUCCESSFUL
 from rem.executions.history import find_failure
-from rem.ports import Catalog, Json, Store
+from rem.executions.statuses import UNSUCCESSFUL
+from rem.ports import Catalog, Store
 from rem.ports import Executions as ExecutionsPort
 from rem.stage.observe import observed
 from rem.stage.settings import StatusSettings

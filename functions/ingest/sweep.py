@@ -14,13 +14,14 @@ from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
 from rem.adapters.sqs import UploadQueue
 from rem.adapters.step_functions import Executions
-from rem.core.jobs import Status
+from rem.core import Json
 from rem.core.messages import build_message
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.executions.changes import Change
 from rem.library.library import Library
-from rem.ports import Catalog, Json, Store
+from rem.ports import Catalog, Store
 from rem.ports import Executions as ExecutionsPort
 from rem.stage.observe import count, observed
 from rem.stage.settings import SweepSettings

@@ -10,17 +10,17 @@ from typing import Any
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
+from rem.core import Json
 from rem.core.chunks import plan_chunks, plan_slices
-from rem.core.jobs import Status
 from rem.core.places import artifact_key, compute_fingerprint
-from rem.core.recordings import SAMPLE_RATE_HZ, Recording
-from rem.ports import Catalog, Json, Store
+from rem.core.recordings import SAMPLE_RATE_HZ, STARTED_AT, Recording
+from rem.core.records import Status
+from rem.ports import Catalog, Store
 from rem.stage.observe import observed
 from rem.stage.settings import PrepareSettings, is_provisioned
 from rem.stage.work import Context, build_once
 
 VERSION = 1
-STARTED_AT = "started-at"  # S3 metadata of the upload; the raw key alone knows only the day
 
 
 def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: PrepareSettings) -> Json:

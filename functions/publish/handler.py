@@ -9,9 +9,11 @@ from typing import Any
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
-from rem.core.jobs import PublishJob, Status
+from rem.core import Json
+from rem.core.jobs import PublishJob
+from rem.core.records import Status
 from rem.library.documents import put_names, write_documents
-from rem.ports import Catalog, Json, Store
+from rem.ports import Catalog, Store
 from rem.stage.observe import count_transcript, observed
 from rem.stage.prepared import Prepared
 from rem.stage.settings import PublishSettings

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from rem.adapters.s3 import S3Store
+from rem.core import Json
 from rem.core.chunks import Clip, Region, pack_regions
 from rem.core.errors import BudgetError
 from rem.core.jobs import ChunkJob
 from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ
-from rem.ports import Json, Samples, Store, Transcriber
+from rem.ports import Samples, Store, Transcriber
 from rem.stage.observe import observed, step
 from rem.stage.prepared import Prepared
 from rem.stage.settings import TranscribeSettings, is_provisioned, thread_count

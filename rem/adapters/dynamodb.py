@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rem.adapters.clients import dynamodb_client, raise_if_busy
+from rem.core import Json
 from rem.core.api_keys import Key
 from rem.core.errors import InputError
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
-from rem.ports import Json, Page
+from rem.core.records import FINISHED, Status
+from rem.ports import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FINISHED = (Status.COMPLETE, Status.ERROR)
 USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
 FIRST_MOMENT = "0"  # DynamoDB compares with no empty key
 OPEN_INDEX = "OpenIndex"  # sparse: only records that carry `open` are in it, see docs/adr/0017

@@ -10,6 +10,7 @@ from typing import Any
 from rem.adapters.step_functions import Executions
 from rem.core.errors import SetupError
 from rem.costs.sizes import Trial, parse_reports
+from rem.executions.statuses import SUCCEEDED
 
 LONGEST_S = 910  # a function's 15 minutes, and the way back
 
@@ -69,7 +70,7 @@ class Versions:
                 raise SetupError(f"there is no execution {name}")
             return found.arn
         for execution in self._executions.list_newest(100):
-            if execution.status == "SUCCEEDED":
+            if execution.status == SUCCEEDED:
                 return execution.arn
         raise SetupError("no execution has succeeded yet: run a recording first")
 

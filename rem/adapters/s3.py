@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rem.adapters.clients import raise_if_busy, s3_client
+from rem.core import Json
 from rem.core.errors import SetupError
-from rem.ports import Head, Json, StoredPart
+from rem.ports import Head, StoredPart
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

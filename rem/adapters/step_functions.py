@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from rem.adapters.clients import raise_if_busy, sfn_client
 from rem.core.errors import InputError
-from rem.executions.execution import UNSUCCESSFUL, Execution
+from rem.executions.execution import Execution
 from rem.executions.history import Failure, HistoryEvent, StateVisit, find_failure, read_visits
+from rem.executions.statuses import UNSUCCESSFUL
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

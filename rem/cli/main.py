@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rem.cli.commands import cost, device, dlq, executions, keys, library, recipes, stages, tune, up, upload
+from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED
 
 if TYPE_CHECKING:
     from rem.home.session import Outcome
-
-EXIT_BAD_INPUT = 2
-EXIT_FAILED = 3
 
 app = typer.Typer(
     name="rem",

@@ -1,1 +1,5 @@
-"""The pure part: no input or output, no clock, no vendor but pysubs2 for caption files."""
+"""The pure part: recordings, records, chunks, messages. No input or output, no clock, no vendor."""
+
+from typing import Any
+
+Json = dict[str, Any]  # an object of a JSON document

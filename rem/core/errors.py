@@ -14,6 +14,9 @@ Anything else is a bug and fails the execution under its own name.
 
 import json
 
+EXIT_BAD_INPUT = 2  # of `rem`: an InputError or a SetupError
+EXIT_FAILED = 3  # of `rem`: an execution failed
+
 
 class InputError(Exception):
     """The recording itself cannot be used; the message says what is wrong with it and what to do."""

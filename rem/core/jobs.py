@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from rem.core.chunks import Chunk
@@ -12,26 +11,6 @@ from rem.core.errors import parse_cause
 from rem.core.recordings import Recording
 
 Event = Mapping[str, Any]
-
-
-class Status(StrEnum):
-    """A recording's life. Only forward: a late duplicate never moves a record back."""
-
-    UPLOADED = "UPLOADED"
-    TRANSCRIBING = "TRANSCRIBING"
-    TRANSCRIBED = "TRANSCRIBED"
-    COMPLETE = "COMPLETE"
-    ERROR = "ERROR"
-    DELETED = "DELETED"
-
-    @property
-    def rank(self) -> int:
-        """ERROR ranks with TRANSCRIBING: a redrive may still finish, a finished recording never fails.
-
-        DELETED is the last: no stage that was still at work brings a recording back.
-        """
-        ranks = {"UPLOADED": 0, "TRANSCRIBING": 1, "ERROR": 1, "TRANSCRIBED": 2, "COMPLETE": 3, "DELETED": 4}
-        return ranks[self.value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
 from typing import Any
 
-Json = dict[str, Any]
+from rem.core import Json
+
 Range = tuple[int, int]  # inclusive
 MOST_COUNTED = 2000  # newest recordings of a device that its ledger looks at: a week of 5-minute chunks
 MOST_RESENT = 1000  # recordings that one answer asks for; the next answer asks for the next ones

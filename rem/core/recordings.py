@@ -10,6 +10,7 @@ from typing import Any
 
 from rem.core.errors import InputError
 
+STARTED_AT, ENDED_AT, SHA256 = "started-at", "ended-at", "sha256"  # S3 metadata of an uploaded sound
 SAMPLE_RATE_HZ = 16_000  # what Whisper, Silero and pyannote are trained on
 
 RAW_KEY = re.compile(

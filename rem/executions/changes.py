@@ -9,16 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rem.core.errors import InputError
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
-from rem.executions.execution import (
-    PENDING_REDRIVE,
-    RUNNING,
-    SUCCEEDED,
-    UNSUCCESSFUL,
-    Execution,
-    is_redrivable,
-)
+from rem.core.records import Status
+from rem.executions.execution import Execution, is_redrivable
+from rem.executions.statuses import PENDING_REDRIVE, RUNNING, SUCCEEDED, UNSUCCESSFUL, order_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +79,7 @@ class Change:
     @property
     def order(self) -> int:
         """Grows along an execution's life: running, ended, running again, ended again."""
-        return 2 * self.redrive_count + (self.status != RUNNING)
+        return order_status(self.redrive_count, self.status)
 
 
 def apply_change(

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rem.executions.history import Failure
+from rem.executions.statuses import ABORTED, TIMED_OUT
 
 MOST_MEMORY_MB, MOST_TIMEOUT_S = 10_240, 900  # what Lambda allows
 MEMORY_STEP_MB = 64
 OUT_OF_MEMORY = re.compile(r"signal: killed|OutOfMemory|MemoryError|Cannot allocate memory")
-TIMED_OUT = re.compile(r"timed out after ([\d.]+) seconds")
+LAMBDA_TIMED_OUT = re.compile(r"timed out after ([\d.]+) seconds")
 DENIED = re.compile(r"AccessDenied|not authorized to perform")
 REQUEST_PREFIX = re.compile(r"^(RequestId: [0-9a-f-]+ )?(Error: )?")
 TUNING_FILE = "statemachine/stages.yaml"
@@ -68,7 +69,7 @@ def diagnose(case: Case) -> Diagnosis:
 
 
 def _is_stopped(case: Case) -> Diagnosis | None:
-    if case.failure.status != "ABORTED":
+    if case.failure.status != ABORTED:
         return None
     reason = case.failure.message or case.failure.error
     where = f" while {case.failure.state} ran" if case.failure.state else ""
@@ -77,7 +78,7 @@ def _is_stopped(case: Case) -> Diagnosis | None:
 
 
 def _is_machine_timeout(case: Case) -> Diagnosis | None:
-    if case.failure.status != "TIMED_OUT":
+    if case.failure.status != TIMED_OUT:
         return None
     where = case.failure.state or "no state"
     sentence = f"The whole execution took longer than the state machine allows; {where} was running."
@@ -134,7 +135,7 @@ def _is_out_of_memory(case: Case) -> Diagnosis | None:
 
 
 def _is_stage_timeout(case: Case) -> Diagnosis | None:
-    by_lambda = TIMED_OUT.search(case.failure.message)
+    by_lambda = LAMBDA_TIMED_OUT.search(case.failure.message)
     if case.failure.error not in ("Sandbox.Timedout", "States.Timeout") and by_lambda is None:
         return None
     seconds = float(by_lambda[1]) if by_lambda else case.limits and case.limits.timeout_s

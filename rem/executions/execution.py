@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
-PENDING_REDRIVE = "PENDING_REDRIVE"  # AWS has accepted a redrive that has not begun
-UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
-REDRIVABLE = "REDRIVABLE"
+from rem.executions.statuses import PENDING_REDRIVE, REDRIVABLE, RUNNING, UNSUCCESSFUL
 
 
 @dataclass(frozen=True, slots=True)

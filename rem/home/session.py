@@ -15,16 +15,16 @@ from typing import Any
 
 from rem.core.errors import InputError, parse_cause
 from rem.core.places import DOCUMENT_FORMATS, execution_name, transcript_key
-from rem.core.recordings import Recording, raw_key
+from rem.core.recordings import STARTED_AT, Recording, raw_key
 from rem.definition import load_stages
 from rem.executions.history import StateProgress, read_states
+from rem.executions.statuses import RUNNING, SUCCEEDED
 from rem.home.resources import Stack, build_functions, create_stack, default_log_dir
 from rem.lambdas.pool import PoolOptions
 from rem.library.media import build_recording_id, hash_file
 from rem.states.local_aws import LocalAws
 
 USER, DEVICE = "me", "cli"
-STARTED_AT = "started-at"
 POLL_S = 0.2
 NEWEST = 20  # events that are read at a look, as long as there are new ones
 LOST_S = 60.0  # an upload that started no execution by then is lost, which is a bug
@@ -109,11 +109,11 @@ class Session:
             history += self._read_new(upload.execution_arn, history[-1]["id"] if history else 0)
             states = read_states(history)
             watch(upload, states)
-            if execution["status"] != "RUNNING":
+            if execution["status"] != RUNNING:
                 break
             time.sleep(POLL_S)
         error, message = execution.get("error", ""), parse_cause(execution.get("cause", ""))
-        succeeded = execution["status"] == "SUCCEEDED"
+        succeeded = execution["status"] == SUCCEEDED
         return Outcome(
             path=upload.path,
             status=execution["status"],

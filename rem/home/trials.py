@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rem.core.errors import SetupError
+from rem.executions.statuses import SUCCEEDED
 from rem.home.session import Session, open_session
 from rem.lambdas.function import Report
 
@@ -24,7 +25,7 @@ def run_trials(
     with open_session(settings) as session:
         upload = session.upload(sample)
         outcome = session.follow(upload, lambda upload, states: None)
-        if outcome.status != "SUCCEEDED":
+        if outcome.status != SUCCEEDED:
             raise SetupError(f"the sample failed with {outcome.error}: {outcome.message}")
         payload = _find_payload(session, upload.execution_arn, stage)
         return [_try_size(session, stage, payload, size) for size in sizes]

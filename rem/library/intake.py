@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rem.core import Json
 from rem.core.errors import BusyError, InputError
-from rem.core.jobs import Status
-from rem.core.recordings import Recording, raw_key
+from rem.core.recordings import ENDED_AT, SHA256, STARTED_AT, Recording, raw_key
+from rem.core.records import Status
 from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, sniff_audio
 from rem.library.library import NotFoundError
-from rem.ports import Catalog, Json, Store, StoredPart, Uploads
+from rem.ports import Catalog, Store, StoredPart, Uploads
 
 MIB = 2**20
 SMALL_BYTES = 4 * MIB  # in one request: Lambda takes 6 MB, and base64 makes 4/3 of it
 PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
 LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
 CLAIM = timedelta(minutes=2)  # longer than the API's Lambda lives: a claim without sound is free after it
-STARTED_AT, ENDED_AT, SHA256 = "started-at", "ended-at", "sha256"  # S3 metadata of an upload
 
 
 class ConflictError(InputError):

@@ -6,19 +6,19 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rem.core import Json
 from rem.core.errors import BusyError, InputError
-from rem.core.jobs import Status
 from rem.core.places import DOCUMENT_FORMATS, transcript_key
 from rem.core.recordings import Recording
+from rem.core.records import FINISHED, Status
 from rem.library.documents import put_names, write_documents
-from rem.ports import Catalog, Json, Page, Store
+from rem.ports import Catalog, Page, Store
 from rem.transcripts.captions import RENDERERS
 from rem.transcripts.conversations import Conversation, Part, join_parts
 from rem.transcripts.transcript import Transcript
 
 TRIES = 5  # a record that changes under every one of them is busy
 LONGEST_NAME = 80  # characters
-FINISHED = (Status.COMPLETE, Status.ERROR)  # nothing is at work on these
 IDENTITY = {"userId", "recordingId", "deviceId", "startedAt", "key", "createdAt", "updatedAt", "open"}
 LONGEST_SESSION = 1000  # recordings of one session that are joined
 

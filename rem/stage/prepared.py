@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rem.core import Json
 from rem.core.chunks import Chunk, Region, clip_regions
-from rem.ports import Json, Samples, Store
+from rem.ports import Samples, Store
 from rem.transcripts.receipts import Receipt
 
 WAV_HEADER_BYTES = 44  # Python's wave module writes so many for PCM

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from rem.core import Json
 from rem.core.errors import BudgetError, SetupError
 from rem.costs.prices import load_prices
-from rem.ports import Json, Store
+from rem.ports import Store
 from rem.stage.observe import step
 from rem.stage.settings import memory_mb
 from rem.transcripts.receipts import Receipt

@@ -29,9 +29,10 @@ from moto.stepfunctions.exceptions import (
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
+from rem.executions.statuses import RUNNING
 from rem.states.attempts import LocalExecution, LocalSyncExecution, invoke_function
 from rem.states.context import EngineContext
-from rem.states.journal import RUNNING, ExecutionRow
+from rem.states.journal import ExecutionRow
 
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 LARGEST_INPUT_BYTES = 262_144  # AWS's 256 KiB

@@ -10,6 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from rem.executions.statuses import NOT_REDRIVABLE, REDRIVABLE
 from rem.lambdas.function import ACCOUNT, REGION
 from rem.lambdas.pool import PoolClosedError, SandboxPool
 from rem.states.journal import ExecutionRow, Journal
@@ -100,7 +101,7 @@ def build_status_event(row: ExecutionRow) -> dict[str, Any]:
             "cause": row.cause,
             "redriveCount": row.redrives,
             "redriveDate": _to_ms(row.redriven),
-            "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+            "redriveStatus": NOT_REDRIVABLE if reason else REDRIVABLE,
             "redriveStatusReason": reason,
         },
     }

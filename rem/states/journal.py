@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rem.adapters.sqlite import open_database
+from rem.executions.statuses import RUNNING, SUCCEEDED, UNSUCCESSFUL, order_status
 
-RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
-UNSUCCESSFUL = ("FAILED", "ABORTED", "TIMED_OUT")
-REDRIVABLE = timedelta(days=14)  # AWS's limit, counted from the end
+REDRIVE_PERIOD = timedelta(days=14)  # AWS's limit, counted from the end
 KEPT = timedelta(days=90)  # AWS keeps a closed execution's history for so long
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS definition(hash TEXT PRIMARY KEY, text TEXT NOT NULL);
@@ -40,8 +39,6 @@ COLUMNS = (
     "arn, machine, name, (SELECT text FROM definition WHERE hash = execution.definition), input, started,"
     " status, stopped, output, error, cause, redrives, redriven"
 )
-# Grows along an execution's life, as rem.executions.changes.Change.order does.
-ORDER = "2 * redrives + (status != 'RUNNING')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +68,13 @@ class ExecutionRow:
 
     @property
     def order(self) -> int:
-        return 2 * self.redrives + (self.status != RUNNING)
+        return order_status(self.redrives, self.status)
 
     def explain_not_redrivable(self, now: datetime) -> str | None:
         """Why it cannot be redriven; None where it can."""
         if self.status not in UNSUCCESSFUL:
             return f"Execution is {self.status} and cannot be redriven"
-        if self.stopped is None or now - self.stopped > REDRIVABLE:
+        if self.stopped is None or now - self.stopped > REDRIVE_PERIOD:
             return "Execution has exceeded its redrivable period of 14 days"
         return None
 
@@ -91,6 +88,7 @@ class Journal:
 
     def __init__(self, path: Path | None) -> None:
         self._database = open_database(path, SCHEMA, durability="NORMAL")
+        self._database.create_function("order_status", 2, order_status, deterministic=True)
         self._lock = threading.RLock()
         self._closed = False
 
@@ -182,7 +180,9 @@ class Journal:
 
     def read_untold(self) -> list[ExecutionRow]:
         """Executions whose latest status nobody was told of yet, in the order in which they started."""
-        rows = self._run(f"SELECT {COLUMNS} FROM execution WHERE told < {ORDER} ORDER BY started")
+        rows = self._run(
+            f"SELECT {COLUMNS} FROM execution WHERE told < order_status(redrives, status) ORDER BY started"
+        )
         return [ExecutionRow.from_columns(row) for row in rows]
 
     def mark_told(self, row: ExecutionRow) -> None:

@@ -12,6 +12,7 @@ from moto.core.utils import convert_to_flask_response
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from rem.executions.statuses import NOT_REDRIVABLE, REDRIVABLE
 from rem.states.engine import BACKENDS
 from rem.states.journal import ExecutionRow
 
@@ -39,7 +40,7 @@ class Response(StepFunctionResponse):  # type: ignore[misc]
             "outputDetails": {"included": True} if row.output is not None else None,
             "error": row.error,
             "cause": row.cause,
-            "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+            "redriveStatus": NOT_REDRIVABLE if reason else REDRIVABLE,
             "redriveStatusReason": reason,
         }
         return ActionResult(_drop_absent(details))

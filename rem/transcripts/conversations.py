@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
+from rem.core import Json
 from rem.core.recordings import Recording
 from rem.transcripts.transcript import Segment, Speaker, Transcript, Turn
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

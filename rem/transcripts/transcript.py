@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from rem.core import Json
 from rem.core.recordings import Recording
 
 SCHEMA_VERSION = 1
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from functions.ingest import api
 from functions.ingest.openapi import FILE, build_openapi
 from rem.core.api_keys import Scope
-from rem.core.jobs import Status
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.core.tickets import read_ticket
 from rem.library.documents import write_documents
 from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake

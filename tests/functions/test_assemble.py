@@ -2,7 +2,7 @@
 
 from functions.assemble import handler as assemble
 from functions.publish import handler as publish
-from rem.core.jobs import Status
+from rem.core.records import Status
 from rem.stage.settings import AssembleSettings
 
 

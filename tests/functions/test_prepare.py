@@ -4,7 +4,7 @@ import pytest
 
 from functions.prepare import handler as prepare
 from rem.core.errors import InputError
-from rem.core.jobs import Status
+from rem.core.records import Status
 from rem.stage.settings import PrepareSettings
 from tests.fakes import FakeCatalog, FakeStore
 from tests.functions.sounds import tone, write_wav

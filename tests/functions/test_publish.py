@@ -7,7 +7,7 @@ import pytest
 from functions.enrich import handler as enrich
 from functions.enrich.offline import OfflineEnricher
 from functions.publish import handler as publish
-from rem.core.jobs import Status
+from rem.core.records import Status
 from rem.stage.settings import EnrichSettings
 from tests.fakes import FakeCatalog
 from tests.functions.stages import EVENT, silent_recording

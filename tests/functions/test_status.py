@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from functions.ingest import status
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.executions.changes import Change
 from tests.fakes import FakeCatalog, FakeExecutions, FakeStore
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from functions.ingest.sweep import Sweep
-from rem.core.jobs import Status
 from rem.core.messages import parse_message
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.library.library import Library
 from rem.stage.settings import SweepSettings
 from rem.stage.work import Budget

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 
 from rem.adapters.dynamodb import DynamoKeys
 from rem.cli.main import app
-from rem.core.jobs import Status
 from rem.core.places import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
+from rem.core.records import Status
 from rem.definition import ROOT
 from rem.lambdas.function import REGION, LocalFunction
 from rem.lambdas.pool import PoolOptions

@@ -29,9 +29,9 @@ from rem.home.endpoint import ENDPOINT_FILE, default_data_dir
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rem.core import Json
     from rem.core.api_keys import Key
     from rem.library.library import Library
-    from rem.ports import Json
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -21,7 +21,7 @@ from rem.cli.target import (
     Target,
     open_target,
 )
-from rem.core.errors import InputError
+from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
 
 if TYPE_CHECKING:
     from rem.adapters.step_functions import Executions
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from rem.executions.execution import Execution
     from rem.executions.history import Failure
 
-EXIT_BAD_INPUT, EXIT_FAILED = 2, 3
 FOLLOW_S = 0.5  # between two looks at an execution that --wait follows
 
 Failed = Annotated[bool, typer.Option("--failed", help="Only those that ended without success.")]

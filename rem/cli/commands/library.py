@@ -20,8 +20,8 @@ from rem.cli.target import (
 )
 
 if TYPE_CHECKING:
+    from rem.core import Json
     from rem.library.library import Library
-    from rem.ports import Json
 
 RecordingId = Annotated[
     str, typer.Argument(help="A recording's id, as `rem list` shows it.", metavar="RECORDING")

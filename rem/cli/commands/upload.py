@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rem.cli.target import AsJson
+from rem.core.errors import EXIT_BAD_INPUT
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from rem.cli.uploader import Uploader
 
-EXIT_BAD_INPUT = 2
 
 Files = Annotated[
     list[Path], typer.Argument(help="Sound or video files, or folders of them.", metavar="FILE")

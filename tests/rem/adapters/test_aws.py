@@ -12,8 +12,8 @@ from rem.adapters.s3 import S3Store, S3Uploads
 from rem.adapters.step_functions import Executions
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.definition import load_stages
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, create_stack
 from rem.library.keyring import Keyring

@@ -15,8 +15,8 @@ from rem.cli import simulator
 from rem.cli.commands import device
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError, SetupError
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE
 from rem.library.keyring import Keyring
 

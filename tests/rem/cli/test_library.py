@@ -2,8 +2,8 @@ import pytest
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
-from rem.core.jobs import Status
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.home.resources import BUCKET, TABLE
 from rem.library.documents import write_documents
 from rem.transcripts.transcript import Segment, Speaker, Transcript, Word

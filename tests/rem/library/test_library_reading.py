@@ -3,9 +3,9 @@ import json
 import pytest
 
 from rem.core.errors import InputError
-from rem.core.jobs import Status
 from rem.core.places import DOCUMENT_FORMATS
 from rem.core.recordings import Recording
+from rem.core.records import Status
 from rem.library.documents import write_documents
 from rem.library.library import Library, NotFoundError
 from rem.transcripts.captions import RENDERERS

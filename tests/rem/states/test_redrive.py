@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rem.states.journal import REDRIVABLE, UNSUCCESSFUL, ExecutionRow
+from rem.executions.statuses import UNSUCCESSFUL
+from rem.states.journal import REDRIVE_PERIOD, ExecutionRow
 from tests.rem.states.test_engine import create, run, task, wait
 
 pytestmark = pytest.mark.slow
@@ -174,8 +175,8 @@ def test_what_runs_or_succeeded_cannot_be_redriven(sfn):
 def test_an_execution_can_be_redriven_for_fourteen_days(status):
     now = datetime.now(UTC)
     row = ExecutionRow("a", "m", "n", "{}", "{}", now, status, now, None, None, None, 0, None)
-    assert row.explain_not_redrivable(now + REDRIVABLE) is None
-    assert "14 days" in row.explain_not_redrivable(now + REDRIVABLE + timedelta(seconds=1))
+    assert row.explain_not_redrivable(now + REDRIVE_PERIOD) is None
+    assert "14 days" in row.explain_not_redrivable(now + REDRIVE_PERIOD + timedelta(seconds=1))
 
 
 def test_aborted_and_timed_out_executions_are_redriven_too(sfn, calls):
