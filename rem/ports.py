@@ -162,7 +162,8 @@ class Executions(Protocol):
 class Transcriber(Protocol):
     """Speech to words."""
 
-    name: str
+    name: str  # for people
+    identity: str  # of the model's content, for fingerprints
 
     def transcribe(self, clips: Sequence[Samples], language: str) -> list[list[Segment]]:
         """The segments of each clip, word times in seconds from its first sample."""
@@ -183,7 +184,8 @@ class Clusters(Protocol):
 class Diarizer(Protocol):
     """Who speaks when, as map (windows of a slice) and reduce (clustering over all slices)."""
 
-    name: str
+    name: str  # for people
+    identity: str  # of the model's content, for fingerprints
     window_samples: int
     hop_samples: int
 

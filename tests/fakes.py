@@ -225,6 +225,7 @@ class FakeTranscriber:
     """Hears one word per half second of what it is given: its text is its number."""
 
     name: str = "fake"
+    identity: str = "0123456789abcdef"
     heard_s: list[float] = field(default_factory=list)
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:

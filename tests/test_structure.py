@@ -29,6 +29,7 @@ class Room:
     in_images: bool = False
 
 
+MODEL_NEEDS = "rem/weights/identity"
 STAGE_NEEDS = "rem/core rem/transcripts rem/executions rem/costs rem/ports rem/library rem/adapters rem/stage"
 ROOMS = {  # from the inside out; a module is ruled by the longest name that it starts with
     "rem/core": Room(in_images=True),
@@ -55,8 +56,8 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "functions/prepare": Room(STAGE_NEEDS, "faster_whisper", in_images=True),
     "functions/prepare/decode.py": Room(STAGE_NEEDS, "av", in_images=True),
     "functions/transcribe": Room(STAGE_NEEDS, in_images=True),
-    "functions/transcribe/whisper.py": Room(STAGE_NEEDS, "faster_whisper", in_images=True),
-    "functions/diarize": Room(STAGE_NEEDS, "pyannote torch torchaudio", in_images=True),
+    "functions/transcribe/whisper.py": Room(f"{STAGE_NEEDS} {MODEL_NEEDS}", "faster_whisper", in_images=True),
+    "functions/diarize": Room(f"{STAGE_NEEDS} {MODEL_NEEDS}", "pyannote torch torchaudio", in_images=True),
     "functions/assemble": Room(STAGE_NEEDS, in_images=True),
     "functions/enrich": Room(STAGE_NEEDS, in_images=True),
     "functions/enrich/offline.py": Room(STAGE_NEEDS, "yake", in_images=True),
@@ -154,7 +155,7 @@ def test_images_carry_the_rooms_that_the_table_says():
     assert {room for room in laptop if not room.endswith(".py")} == {r.rstrip("/") for r in ONLY_ON_LAPTOPS}
     for room, row in ROOMS.items():
         if row.in_images:
-            targets = [find_room(word) for word in row.imports.split()]
+            targets = [find_room(f"{word}.py") or find_room(word) for word in row.imports.split()]
             assert all(ROOMS[target].in_images for target in targets if target), room
 
 

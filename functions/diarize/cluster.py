@@ -29,7 +29,7 @@ BASE_MB, PAIR_BYTES, WINDOW_BYTES, TURNS_BYTES = 500, 8, 9_000, 40_000
 def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, settings: ClusterSettings) -> Json:
     job = ClusterJob.from_event(event)
     inputs = [parse_fingerprint(key) for key in job.slice_keys]
-    choices = {"model": model.name, "speakers": settings.speakers, "points": settings.cluster_points}
+    choices = {"model": model.identity, "speakers": settings.speakers, "points": settings.cluster_points}
     key = artifact_key(
         job.recording.recording_id, "cluster", compute_fingerprint("cluster", VERSION, inputs, choices)
     )

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from functions.diarize.pipeline_folder import load_pipeline
 from functions.diarize.pyannote_import import import_pipeline, without_collector
 from functions.diarize.sampling import build_sampling
 from functions.diarize.trunk import WindowEmbedder, is_wespeaker
-from rem.core.errors import SetupError
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Floats, Samples
 from rem.transcripts.transcript import Turn
+from rem.weights.identity import read_identity
 
 PROGRESS_STEPS = 50
 CACHED_EMBEDDINGS = "training_cache/embeddings"  # pyannote names only the other key
@@ -53,24 +54,18 @@ class PyannoteDiarizer:
     """
 
     def __init__(self, model_dir: Path, *, threads: int, step: float | None = None) -> None:
-        if not (model_dir / "config.yaml").is_file():
-            raise SetupError(
-                f"there is no diarization model in {model_dir}: expected a pyannote folder (config.yaml)"
-            )
         with without_collector():
-            pipeline_class = import_pipeline()
+            import_pipeline()
             import torch
 
             torch.set_num_threads(threads)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._pipeline = pipeline_class.from_pretrained(model_dir)
+            self._pipeline = load_pipeline(model_dir)
         self._pipeline.segmentation_batch_size = 8
         self._pipeline.embedding_batch_size = 1  # larger batches cost more CPU time and memory (measured)
         # In training, pyannote takes segmentations and embeddings from the file if it carries them.
         self._pipeline.training = True
         self._pipeline.clustering = build_sampling(self._pipeline.clustering)
-        self.name = model_dir.name
+        self.name, self.identity = model_dir.name, read_identity(model_dir)
         self._duration_s = self._pipeline._segmentation.duration
         if step is not None:
             self._pipeline._segmentation.step = step * self._duration_s

@@ -31,7 +31,7 @@ TOO_SLOW = "raise `timeout_s` or `memory_mb` of diarize, or `segmentation_step`"
 
 def run(event: Mapping[str, Any], *, store: Store, model: Diarizer, budget: Budget) -> Json:
     job = ChunkJob.from_event(event)
-    choices = {"model": model.name, "hop": model.hop_samples, **job.chunk.to_event()}
+    choices = {"model": model.identity, "hop": model.hop_samples, **job.chunk.to_event()}
     fingerprint = compute_fingerprint("diarize", VERSION, [parse_fingerprint(job.prepared_key)], choices)
     key = artifact_key(job.recording.recording_id, "diarize", fingerprint, "npz")
     if not store.exists(key):

@@ -42,7 +42,7 @@ def run(
 ) -> Json:
     job = ChunkJob.from_event(event)
     choices = settings.model_dump(exclude={"bucket", "table", "whisper_model"})
-    choices |= {"model": model.name, **job.chunk.to_event()}
+    choices |= {"model": model.identity, **job.chunk.to_event()}
     fingerprint = compute_fingerprint("transcribe", VERSION, [parse_fingerprint(job.prepared_key)], choices)
     key = artifact_key(job.recording.recording_id, "transcribe", fingerprint)
     document = build_once(

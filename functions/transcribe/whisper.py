@@ -14,6 +14,7 @@ from rem.core.languages import require_language
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Samples
 from rem.transcripts.transcript import Segment, Word
+from rem.weights.identity import read_identity
 
 LOOP_COMPRESSION_RATIO = 2.4  # Whisper's own threshold: text that compresses better repeats itself
 NO_SPEECH, UNSURE = 0.6, -1.0  # Whisper's own thresholds: silence is probable, and the text is not
@@ -36,7 +37,7 @@ class WhisperTranscriber:
             raise SetupError(
                 f"there is no Whisper model in {model_dir}: expected a CTranslate2 folder (model.bin)"
             )
-        self.name = model_dir.name
+        self.name, self.identity = model_dir.name, read_identity(model_dir)
         self._languages = list_languages(model_dir)
         self._options = {
             "beam_size": beam_size,

@@ -44,7 +44,7 @@ class FakeClock:
 
 
 class FakeDiarizer:
-    name, window_samples, hop_samples = "fake", 5 * HZ, HZ
+    name, identity, window_samples, hop_samples = "fake", "0123456789abcdef", 5 * HZ, HZ
 
     def __init__(self, clock=None, seconds=0.0):
         self.calls = []

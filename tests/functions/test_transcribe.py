@@ -64,10 +64,16 @@ def test_a_second_time_does_not_listen(demo):
     assert model.heard_s == []
 
 
-def test_another_model_is_another_result(demo):
+def test_a_model_with_other_content_is_another_result(demo):
     store, _, output = demo
     first = listen(store, output, FakeTranscriber())
-    assert listen(store, output, FakeTranscriber(name="other"))["key"] != first["key"]
+    assert listen(store, output, FakeTranscriber(identity="another content"))["key"] != first["key"]
+
+
+def test_the_same_content_under_another_name_is_the_same_result(demo):
+    store, _, output = demo
+    first = listen(store, output, FakeTranscriber())
+    assert listen(store, output, FakeTranscriber(name="renamed"))["key"] == first["key"]
 
 
 def test_six_seconds_of_a_slow_model_are_enough_in_several_attempts(demo, monkeypatch):
