@@ -204,11 +204,9 @@ def read_transcript(recording_id: RecordingId, format: Format = "json") -> Respo
 
 @app.patch("/recordings/<recordingId>/speakers", responses=describe_guarded(Speakers, 404, 415))
 def name_speakers(recording_id: RecordingId, request: SpeakersRequest) -> Speakers:
-    """Name voices, by label or by their present name. All documents are written anew."""
+    """Name voices, by label or by their present name, all at once or none. All documents are written anew."""
     record = read_own(recording_id)
-    names: dict[str, str] = {}
-    for label, name in request.names.items():
-        names = services().library.rename_speaker(record["userId"], recording_id, label, name)
+    names = services().library.rename_speakers(record["userId"], recording_id, request.names)
     return Speakers(recording_id=recording_id, speaker_names=names)
 
 

@@ -168,7 +168,7 @@ class RecordingPage(Model):
 
 
 class SpeakersRequest(Model):
-    """Names by label; an empty one takes the name away."""
+    """Names by label or present name, all given at once: a swap swaps. An empty one takes the name away."""
 
     names: dict[str, str] = Field(min_length=1, max_length=100, examples=[{"SPEAKER_00": "Ada"}])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rem.core import Json
@@ -15,10 +15,10 @@ from rem.library.documents import put_names, write_documents
 from rem.ports import Catalog, Page, Store
 from rem.transcripts.captions import RENDERERS
 from rem.transcripts.conversations import Conversation, Part, join_parts
+from rem.transcripts.names import parse_name
 from rem.transcripts.transcript import Transcript
 
 TRIES = 5  # a record that changes under every one of them is busy
-LONGEST_NAME = 80  # characters
 IDENTITY = {"userId", "recordingId", "deviceId", "startedAt", "key", "createdAt", "updatedAt", "open"}
 LONGEST_SESSION = 1000  # recordings of one session that are joined
 
@@ -75,28 +75,27 @@ class Library:
         """
         return render(self._load_transcript(self.read(user_id, recording_id)), document_format)
 
-    def rename_speaker(self, user_id: str, recording_id: str, label: str, name: str) -> dict[str, str]:
-        """Name a voice; an empty name takes its name away. All names of the recording, by label.
+    def rename_speakers(
+        self, user_id: str, recording_id: str, new_names: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Name voices, all of them at once or none. Returns all names of the recording, by label.
 
-        The record is changed first: documents that are published meanwhile carry the name already.
+        The record is changed first, so documents that are published meanwhile carry the names already.
 
         Args:
-            label: The voice's label, or the name that it has now.
+            new_names: Names by the voice's label, or by the name that it has before this change: two names
+                are swapped by {"Anna": "Ben", "Ben": "Anna"}. An empty name takes the voice's name away.
 
         Raises:
             NotFoundError: there is no such recording, transcript or voice.
-            InputError: the name is too long or not one line.
+            InputError: a name cannot be used, or a voice is named twice.
             BusyError: somebody else changed the record each time.
         """
-        name = name.strip()
-        if len(name) > LONGEST_NAME or not name.isprintable():
-            raise InputError(f"a speaker's name has at most {LONGEST_NAME} characters, all on one line")
-        transcript = self._load_transcript(self.read(user_id, recording_id))
-        label = _find_label(transcript, label)
         for _ in range(TRIES):
             record = self.read(user_id, recording_id)
-            names = {**record.get("speakerNames", {}), label: name}
-            names = {known: given for known, given in names.items() if given}
+            transcript = self._load_transcript(record)
+            names = {**record.get("speakerNames", {}), **_resolve_names(transcript, new_names)}
+            names = {label: name for label, name in names.items() if name}
             if self.catalog.replace(_to_recording(record), record, {"speakerNames": names}):
                 write_documents(self.store, put_names(transcript, names))
                 return names
@@ -210,11 +209,25 @@ def _document_key(record: Json, extension: str) -> str:
     return transcript_key(record["userId"], record["deviceId"], record["recordingId"], extension)
 
 
+def _resolve_names(transcript: Transcript, new_names: Mapping[str, str]) -> dict[str, str]:
+    """Put each new name to the label of its voice."""
+    names: dict[str, str] = {}
+    for speaker, name in new_names.items():
+        label = _find_label(transcript, speaker)
+        if label in names:
+            raise InputError(f"'{speaker}' is {label}, which is named twice: name each voice once")
+        names[label] = parse_name(name, label)
+    return names
+
+
 def _find_label(transcript: Transcript, wanted: str) -> str:
-    """A voice by its label, or by the name that it has now."""
-    for speaker in transcript.speakers:
-        if wanted in (speaker.label, speaker.name):
-            return speaker.label
+    """Find a voice by its label, or by its present name if no other voice has it."""
+    labels = [s.label for s in transcript.speakers if s.label == wanted]
+    labels = labels or [s.label for s in transcript.speakers if s.name == wanted]
+    if len(labels) == 1:
+        return labels[0]
+    if labels:
+        raise InputError(f"{len(labels)} voices are called '{wanted}': say which one, {' or '.join(labels)}")
     known = ", ".join(speaker.name or speaker.label for speaker in transcript.speakers) or "nobody"
     raise NotFoundError(f"'{wanted}' does not speak in this recording; it has {known}")
 

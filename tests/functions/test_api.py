@@ -523,7 +523,14 @@ def test_voices_are_named(served):
     text = served.call("GET", "/recordings/walk/transcript", query={"format": "txt"}).text
     assert text == "[0:00] Ada: hello\n"
     assert served.call("GET", "/recordings/walk").json["speakerNames"] == {"SPEAKER_00": "Ada"}
-    for names, status in (({"SPEAKER_09": "Ada"}, 404), ({"SPEAKER_00": "x" * 81}, 400), ({}, 400)):
+    refused = (
+        {"SPEAKER_00": "x" * 81},
+        {"SPEAKER_00": "SPEAKER_01"},
+        {"SPEAKER_00": " "},
+        {"SPEAKER_00": None},
+        {},
+    )
+    for names, status in (({"SPEAKER_09": "Ada"}, 404), *((names, 400) for names in refused)):
         assert served.call("PATCH", "/recordings/walk/speakers", json_body={"names": names}).status == status
 
 

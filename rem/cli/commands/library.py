@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 RecordingId = Annotated[
     str, typer.Argument(help="A recording's id, as `rem list` shows it.", metavar="RECORDING")
 ]
-Speaker = Annotated[
-    str, typer.Argument(help="Label (SPEAKER_00) or present name of a voice.", metavar="SPEAKER")
+NewNames = Annotated[
+    list[str],
+    typer.Argument(
+        help="Label (SPEAKER_00) or present name of a voice, and its new name; '' takes the name away. "
+        "Several pairs are taken all at once or not at all.",
+        metavar="SPEAKER NAME",
+    ),
 ]
-NewName = Annotated[str, typer.Argument(help="Its name from now on; '' takes the name away.", metavar="NAME")]
 
 
 def list_(
@@ -65,8 +70,7 @@ def list_(
 
 def rename(
     recording: RecordingId,
-    speaker: Speaker,
-    name: NewName,
+    names: NewNames,
     user: User = "me",
     profile: Profile = "",
     region: Region = "",
@@ -74,11 +78,35 @@ def rename(
     endpoint_url: EndpointUrl = "",
     data: DataFolder = None,
 ) -> None:
-    """Name a voice in all documents of a recording. The labels stay: it can be renamed at any time."""
+    """Name voices in all documents of a recording. The labels stay: they can be renamed at any time.
+
+    Examples:
+
+      rem rename walk-1 SPEAKER_00 Ada
+
+      rem rename walk-1 Anna Ben Ben Anna      (swaps two names)
+    """
+    new_names = pair_names(names)
     with open_target(profile, region, stack, endpoint_url, data) as target:
-        names = open_library(target).rename_speaker(user, recording, speaker, name)
-    for label, given in names.items():
+        known = open_library(target).rename_speakers(user, recording, new_names)
+    for label, given in known.items():
         typer.echo(f"{label} is {given}")
+
+
+def pair_names(words: Sequence[str]) -> dict[str, str]:
+    """Read SPEAKER NAME SPEAKER NAME … as names by speaker.
+
+    Raises:
+        InputError: a speaker has no name, or two.
+    """
+    from rem.core.errors import InputError
+
+    if len(words) % 2:
+        raise InputError(f"'{words[-1]}' has no name beside it: give each voice and its name, in pairs")
+    names = dict(zip(words[::2], words[1::2], strict=True))
+    if len(names) < len(words) // 2:
+        raise InputError("a voice is named twice: name each voice once")
+    return names
 
 
 def delete(

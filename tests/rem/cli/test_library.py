@@ -41,6 +41,8 @@ def test_recording_is_listed_renamed_shown_and_deleted_for_good(stored):
     assert "talk       2026-11-24 09:00  COMPLETE  1:01    About hello" in stored.rem("list")[1]
     assert stored.rem("rename", "talk", "SPEAKER_00", "Ada") == (0, "SPEAKER_00 is Ada\n")
     assert stored.rem("rename", "talk", "Ada", "Ada Lovelace") == (0, "SPEAKER_00 is Ada Lovelace\n")
+    assert stored.rem("rename", "talk", "SPEAKER_00")[0] == 2
+    assert "named twice" in stored.rem("rename", "talk", "SPEAKER_00", "Zoe", "Ada Lovelace", "Mia")[1]
     shown = stored.rem("show", "talk")[1]
     assert "0:00  Ada Lovelace  hello" in shown
     assert "transcripts/me/cli/talk.srt" in shown

@@ -75,7 +75,7 @@ def test_case_and_blanks_do_not_matter(code, random):
         ("Chinese (Mandarin)", "zh"),
         ("espanol", "es"),
         ("Haitian-Creole", "ht"),
-        ("ＤＥ", "de"),  # noqa: RUF001  # full-width letters, as an East Asian keyboard may write them
+        ("ＤＥ", "de"),  # full-width letters, as an East Asian keyboard may write them
     ],
 )
 def test_regions_scripts_and_missing_accents_are_understood(text, code):

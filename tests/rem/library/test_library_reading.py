@@ -13,7 +13,7 @@ from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
 from tests.fakes import FakeCatalog, FakeStore
 
 
-def add(store, catalog, recording_id="walk", **fields):
+def add(store, catalog, recording_id="walk", voices=("SPEAKER_00",), **fields):
     key = f"raw/me/badge/2026/11/24/{recording_id}.wav"
     recording = Recording(recording_id, "me", "badge", "2026-11-24T09:00:00+00:00", "b", key)
     words = (Word(0, 0.5, "hello", 0.9), Word(0.5, 1, "there", 0.9))
@@ -24,8 +24,8 @@ def add(store, catalog, recording_id="walk", **fields):
         language="en",
         whisper_model="m",
         transcribed_at="2026-11-24T10:00:00+00:00",
-        segments=(Segment(words, "SPEAKER_00"),),
-        speakers=(Speaker("SPEAKER_00", 1.0),),
+        segments=tuple(Segment(words, voice) for voice in voices),
+        speakers=tuple(Speaker(voice, 1.0) for voice in voices),
     )
     store.write_bytes(key, b"sound", "audio/wav")
     store.write_json(f"artifacts/{recording_id}/prepare/f.json", {})
@@ -52,7 +52,7 @@ def library(store, catalog):
 
 
 def test_a_name_reaches_every_document_and_the_record(library, store, catalog):
-    library.rename_speaker("me", "walk", "SPEAKER_00", " Ada ")
+    library.rename_speakers("me", "walk", {"SPEAKER_00": " Ada "})
     assert catalog.read("me", "walk")["speakerNames"] == {"SPEAKER_00": "Ada"}
     for extension in DOCUMENT_FORMATS:
         assert "Ada" in store.objects[f"transcripts/me/badge/walk.{extension}"].decode()
@@ -60,14 +60,14 @@ def test_a_name_reaches_every_document_and_the_record(library, store, catalog):
 
 
 def test_an_empty_name_gives_the_label_back(library, catalog):
-    library.rename_speaker("me", "walk", "SPEAKER_00", "Ada")
-    library.rename_speaker("me", "walk", "SPEAKER_00", "")
+    library.rename_speakers("me", "walk", {"SPEAKER_00": "Ada"})
+    library.rename_speakers("me", "walk", {"SPEAKER_00": ""})
     assert catalog.read("me", "walk")["speakerNames"] == {}
     assert b"SPEAKER_00: hello" in library.transcript("me", "walk", "txt")
 
 
 def test_the_name_holds_where_a_redrive_wrote_the_documents_anew(library, store, catalog):
-    library.rename_speaker("me", "walk", "SPEAKER_00", "Ada")
+    library.rename_speakers("me", "walk", {"SPEAKER_00": "Ada"})
     add(store, catalog, speakerNames={"SPEAKER_00": "Ada"})
     assert b"Ada: hello" in library.transcript("me", "walk", "txt")
 
@@ -76,13 +76,62 @@ def test_a_speaker_that_is_not_there_cannot_be_named(library):
     with pytest.raises(
         NotFoundError, match="'SPEAKER_07' does not speak in this recording; it has SPEAKER_00"
     ):
-        library.rename_speaker("me", "walk", "SPEAKER_07", "Ada")
+        library.rename_speakers("me", "walk", {"SPEAKER_07": "Ada"})
 
 
-@pytest.mark.parametrize("name", ["a\nb", "x" * 81, "\x00"])
-def test_a_name_is_one_short_line(library, name):
-    with pytest.raises(InputError, match="at most 80"):
-        library.rename_speaker("me", "walk", "SPEAKER_00", name)
+VOICES = ("SPEAKER_00", "SPEAKER_01", "SPEAKER_02")
+
+
+@pytest.fixture
+def meeting(store, catalog):
+    """A recording of three voices; the first two have names."""
+    add(store, catalog, "meeting", voices=VOICES, speakerNames={"SPEAKER_00": "Anna", "SPEAKER_01": "Ben"})
+    return Library(store, catalog)
+
+
+@pytest.mark.parametrize(
+    "swap", [{"Anna": "Ben", "Ben": "Anna"}, {"SPEAKER_00": "Ben", "SPEAKER_01": "Anna"}]
+)
+def test_a_swap_swaps_by_name_and_by_label(meeting, catalog, swap):
+    names = meeting.rename_speakers("me", "meeting", swap)
+    assert (
+        names == catalog.read("me", "meeting")["speakerNames"] == {"SPEAKER_00": "Ben", "SPEAKER_01": "Anna"}
+    )
+    assert meeting.transcript("me", "meeting", "txt").decode().split(": hello")[0].endswith("Ben")
+
+
+def test_names_move_round_in_a_ring(meeting):
+    names = meeting.rename_speakers("me", "meeting", {"Anna": "Ben", "Ben": "Cleo", "SPEAKER_02": "Anna"})
+    assert names == {"SPEAKER_00": "Ben", "SPEAKER_01": "Cleo", "SPEAKER_02": "Anna"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"SPEAKER_07": "Dora"}, "'SPEAKER_07' does not speak"),
+        ({"SPEAKER_01": "a\nb"}, "line breaks or control characters"),
+        ({"SPEAKER_01": "x" * 81}, "at most 80 characters; this one has 81"),
+        ({"SPEAKER_01": "SPEAKER_02"}, "'SPEAKER_02' is a label and no name"),
+        ({"SPEAKER_00": "Anne"}, "'SPEAKER_00' is SPEAKER_00, which is named twice"),
+    ],
+)
+def test_one_bad_name_saves_none(meeting, store, catalog, wrong, sentence):
+    before = dict(store.objects), catalog.read("me", "meeting")
+    with pytest.raises(InputError, match=sentence):
+        meeting.rename_speakers("me", "meeting", {"Anna": "Zoe", **wrong})
+    assert (store.objects, catalog.read("me", "meeting")) == before
+
+
+def test_a_name_of_two_voices_means_neither(meeting):
+    meeting.rename_speakers("me", "meeting", {"SPEAKER_02": "Anna"})
+    with pytest.raises(
+        InputError, match="2 voices are called 'Anna': say which one, SPEAKER_00 or SPEAKER_02"
+    ):
+        meeting.rename_speakers("me", "meeting", {"Anna": "Zoe"})
+
+
+def test_a_label_is_its_own_voice_whatever_another_one_is_called(meeting):
+    assert meeting.rename_speakers("me", "meeting", {"Anna": "SPEAKER_00"}) == {"SPEAKER_01": "Ben"}
 
 
 @pytest.mark.parametrize("document_format", RENDERERS)
