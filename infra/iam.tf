@@ -79,7 +79,7 @@ locals {
       {
         sid       = "ListRecords"
         actions   = ["dynamodb:Query"]
-        resources = [for index in ["UserTimeIndex", "DeviceTimeIndex", "SessionIndex"] : "${local.table_arn}/index/${index}"]
+        resources = [for index in setsubtract(keys(local.recordings.indexes), ["OpenIndex"]) : "${local.table_arn}/index/${index}"]
       },
       {
         sid       = "TakeUploads"

@@ -1,7 +1,7 @@
 # Uploads become messages, messages become executions.
 locals {
-  visibility_timeout_s = 6 * local.stages.start.timeout_s # AWS's rule for a queue that invokes a function
-  receives_before_dlq  = 5
+  queue                = local.resources.queue
+  visibility_timeout_s = local.queue.visibility_per_timeout * local.stages.start.timeout_s
   keep_dlq_s           = 14 * 24 * 3600
 }
 
@@ -24,7 +24,7 @@ resource "aws_sqs_queue" "uploads" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.uploads_dlq.arn
-    maxReceiveCount     = local.receives_before_dlq
+    maxReceiveCount     = local.queue.receives_before_dlq
   })
 }
 
@@ -71,14 +71,14 @@ resource "aws_s3_bucket_notification" "uploads" {
     id            = "uploads"
     queue_arn     = aws_sqs_queue.uploads.arn
     events        = ["s3:ObjectCreated:*"]
-    filter_prefix = "raw/"
+    filter_prefix = local.resources.bucket.event_prefix
   }
 }
 
 resource "aws_lambda_event_source_mapping" "start" {
   event_source_arn        = aws_sqs_queue.uploads.arn
   function_name           = aws_lambda_function.stage["start"].arn
-  batch_size              = 10
+  batch_size              = 10 # Lambda's default, which the laptop has too
   function_response_types = ["ReportBatchItemFailures"]
 
   # No reserved concurrency: a new account's quota may be ten for all functions together.

@@ -9,7 +9,9 @@ locals {
 
   # The one tuning file. What is written there, and nothing else, makes a function.
   stages = yamldecode(file("${path.module}/../statemachine/stages.yaml"))
-  images = toset([for stage in local.stages : stage.image])
+  # The facts that AWS and a laptop have in common; rem/home/resources.py reads the same file.
+  resources = yamldecode(file("${path.module}/../statemachine/resources.yaml"))
+  images    = toset([for stage in local.stages : stage.image])
 
   # ARNs from names, so that the definition is known, and validated, at plan; and functions and machine may name each other.
   function_names = { for stage in keys(local.stages) : stage => "${local.name}-${stage}" }

@@ -2,14 +2,7 @@
 locals {
   model_settings = ["whisper_model", "diarization_model"] # baked into the image under the last part of their name
 
-  # Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
-  quiet = {
-    PYANNOTE_METRICS_ENABLED = "0"
-    HF_HUB_OFFLINE           = "1"
-    HF_HUB_DISABLE_TELEMETRY = "1"
-    DO_NOT_TRACK             = "1"
-  }
-  shared_environment = merge(local.quiet, {
+  shared_environment = merge(local.resources.environment, {
     REM_BUCKET                   = aws_s3_bucket.recordings.id
     REM_TABLE                    = aws_dynamodb_table.recordings.name
     POWERTOOLS_SERVICE_NAME      = local.name

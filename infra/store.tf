@@ -1,3 +1,7 @@
+locals {
+  recordings = local.resources.tables.recordings
+}
+
 # One bucket, three prefixes: raw/ (uploads), artifacts/ (results of the stages), transcripts/ (what people read).
 resource "aws_s3_bucket" "recordings" {
   bucket        = "${local.name}-recordings-${local.account_id}-${var.region}"
@@ -101,37 +105,28 @@ data "aws_iam_policy_document" "tls_only" {
 resource "aws_dynamodb_table" "recordings" {
   name                        = "${local.name}-recordings"
   billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = "userId"
-  range_key                   = "recordingId"
+  hash_key                    = local.recordings.partition_key
+  range_key                   = local.recordings.sort_key
   deletion_protection_enabled = local.is_prod
 
   dynamic "attribute" {
-    for_each = toset(["userId", "recordingId", "deviceId", "sessionId", "startedAt", "open", "updatedAt"])
+    for_each = toset(flatten([
+      for keys in concat([local.recordings], values(local.recordings.indexes)) : [keys.partition_key, keys.sort_key]
+    ]))
     content {
       name = attribute.key
       type = "S"
     }
   }
 
-  # SessionIndex and OpenIndex are sparse: only what belongs to a session, only what is unfinished.
   dynamic "global_secondary_index" {
-    for_each = {
-      UserTimeIndex   = ["userId", "startedAt"]
-      DeviceTimeIndex = ["deviceId", "startedAt"]
-      SessionIndex    = ["sessionId", "startedAt"]
-      OpenIndex       = ["open", "updatedAt"]
-    }
+    for_each = local.recordings.indexes
     content {
       name            = global_secondary_index.key
-      hash_key        = global_secondary_index.value[0]
-      range_key       = global_secondary_index.value[1]
+      hash_key        = global_secondary_index.value.partition_key
+      range_key       = global_secondary_index.value.sort_key
       projection_type = "ALL"
     }
-  }
-
-  ttl {
-    attribute_name = "expiresAt"
-    enabled        = true
   }
 
   point_in_time_recovery {
@@ -148,11 +143,11 @@ resource "aws_dynamodb_table" "recordings" {
 resource "aws_dynamodb_table" "keys" {
   name                        = "${local.name}-keys"
   billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = "keyId"
+  hash_key                    = local.resources.tables.keys.partition_key
   deletion_protection_enabled = local.is_prod
 
   attribute {
-    name = "keyId"
+    name = local.resources.tables.keys.partition_key
     type = "S"
   }
 

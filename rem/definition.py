@@ -1,4 +1,4 @@
-"""Reads statemachine/: the tuning file and the definition, for the laptop and the tests."""
+"""Readers of statemachine/: the tuning file, the definition and the resources around it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field
 ROOT = Path(__file__).resolve().parent.parent
 STAGES_FILE = ROOT / "statemachine" / "stages.yaml"
 DEFINITION_FILE = ROOT / "statemachine" / "recording.asl.json"
+RESOURCES_FILE = ROOT / "statemachine" / "resources.yaml"
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 STATE_MARGIN_S = 30  # a state's TimeoutSeconds beyond its function's: room for a cold start
 
 
-class StageConfig(BaseModel):
-    """One function of stages.yaml."""
+class Config(BaseModel):
+    """A part of a file that nobody may change or extend by accident."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageConfig(Config):
+    """One function of stages.yaml."""
 
     handler: str
     image: str
@@ -37,8 +42,49 @@ class StageConfig(BaseModel):
         return {f"REM_{name.upper()}": str(value) for name, value in {**self.settings, **chosen}.items()}
 
 
+class IndexConfig(Config):
+    """The two keys of an index; all keys are strings."""
+
+    partition_key: str
+    sort_key: str
+
+
+class TableConfig(Config):
+    """One table of resources.yaml."""
+
+    partition_key: str
+    sort_key: str | None = None
+    indexes: dict[str, IndexConfig]
+
+
+class QueueConfig(Config):
+    """The queue between uploads and the starter."""
+
+    visibility_per_timeout: int = Field(ge=6)
+    receives_before_dlq: int = Field(ge=5)
+
+
+class BucketConfig(Config):
+    """The bucket of all objects."""
+
+    event_prefix: str
+
+
+class Resources(Config):
+    """The content of resources.yaml."""
+
+    bucket: BucketConfig
+    queue: QueueConfig
+    tables: dict[str, TableConfig]
+    environment: dict[str, str]
+
+
 def load_stages(path: Path = STAGES_FILE) -> dict[str, StageConfig]:
     return {name: StageConfig(**body) for name, body in yaml.safe_load(path.read_text()).items()}
+
+
+def load_resources(path: Path = RESOURCES_FILE) -> Resources:
+    return Resources(**yaml.safe_load(path.read_text()))
 
 
 def load_definition(path: Path = DEFINITION_FILE) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rem.definition import ROOT, StageConfig, render_definition
+from rem.definition import ROOT, StageConfig, TableConfig, load_resources, render_definition
 from rem.lambdas.function import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -26,16 +26,8 @@ QUEUE_URL = (
     f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{QUEUE}"  # its path counts, the host is the endpoint's
 )
 STARTER = "start"
-RECEIVES_BEFORE_DLQ = 5
 INGEST = "ingest"  # the image of what answers devices, queues and events: it never waits for a model
 API_SANDBOXES = 4  # per function of that image; 80 MB each
-# Silence is a promise for a memory device: no vendor reports home, no model hub is asked at run time.
-QUIET = {
-    "PYANNOTE_METRICS_ENABLED": "0",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-}
 # What one function alone is given of this process's environment: only Enrich talks to a language model, only
 # the API signs tickets for parts (docs/adr/0015).
 PASSED_ON = {
@@ -73,7 +65,7 @@ def build_functions(
     from rem.lambdas.function import LocalFunction
 
     shared = {
-        **QUIET,
+        **load_resources().environment,
         "REM_BUCKET": BUCKET,
         "REM_TABLE": TABLE,
         "REM_KEYS_TABLE": KEYS_TABLE,
@@ -128,7 +120,7 @@ def create_stack(
     )
     aws.restore()
     if poll:
-        aws.map_queue(queue_url, STARTER, max_executions=max_executions)
+        aws.map_queue(queue_url, STARTER, max_executions)
     s3.put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [_notification()]}
     )
@@ -136,58 +128,55 @@ def create_stack(
 
 
 def create_table(aws: LocalAws) -> None:
-    names = ("userId", "recordingId", "deviceId", "sessionId", "startedAt", "open", "updatedAt")
-    aws.client("dynamodb").create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        KeySchema=[
-            {"AttributeName": "userId", "KeyType": "HASH"},
-            {"AttributeName": "recordingId", "KeyType": "RANGE"},
-        ],
-        GlobalSecondaryIndexes=[
-            _build_index("UserTimeIndex", "userId", "startedAt"),
-            _build_index("DeviceTimeIndex", "deviceId", "startedAt"),
-            _build_index("SessionIndex", "sessionId", "startedAt"),  # sparse: only what belongs to a session
-            _build_index("OpenIndex", "open", "updatedAt"),  # sparse: a finished record carries no `open`
-        ],
-    )
+    _create_table(aws, TABLE, load_resources().tables["recordings"])
 
 
 def create_keys_table(aws: LocalAws) -> None:
+    _create_table(aws, KEYS_TABLE, load_resources().tables["keys"])
+
+
+def _create_table(aws: LocalAws, name: str, table: TableConfig) -> None:
+    keys = [(table.partition_key, table.sort_key)]
+    keys += [(index.partition_key, index.sort_key) for index in table.indexes.values()]
+    names = sorted({key for pair in keys for key in pair if key})
+    indexes = [
+        {
+            "IndexName": index,
+            "KeySchema": _build_schema(config.partition_key, config.sort_key),
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for index, config in table.indexes.items()
+    ]
     aws.client("dynamodb").create_table(
-        TableName=KEYS_TABLE,
+        TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "keyId", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "keyId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
+        KeySchema=_build_schema(table.partition_key, table.sort_key),
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
     )
 
 
-def _build_index(name: str, partition: str, order: str) -> dict[str, object]:
-    return {
-        "IndexName": name,
-        "KeySchema": [
-            {"AttributeName": partition, "KeyType": "HASH"},
-            {"AttributeName": order, "KeyType": "RANGE"},
-        ],
-        "Projection": {"ProjectionType": "ALL"},
-    }
+def _build_schema(partition_key: str, sort_key: str | None) -> list[dict[str, str]]:
+    keys = [("HASH", partition_key), ("RANGE", sort_key)]
+    return [{"AttributeName": name, "KeyType": kind} for kind, name in keys if name]
 
 
 def _queue_attributes(stages: Mapping[str, StageConfig]) -> dict[str, str]:
+    queue = load_resources().queue
     redrive = {
         "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}-dlq",
-        "maxReceiveCount": RECEIVES_BEFORE_DLQ,
+        "maxReceiveCount": queue.receives_before_dlq,
     }
-    visibility_s = 6 * stages[STARTER].timeout_s  # AWS's rule for a queue that invokes a function
+    visibility_s = queue.visibility_per_timeout * stages[STARTER].timeout_s
     return {"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)}
 
 
 def _notification() -> dict[str, object]:
+    prefix = load_resources().bucket.event_prefix
     return {
         "QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}",
         "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw/"}]}},
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
     }
 
 

@@ -24,7 +24,7 @@ from rem.cli.main import app
 from rem.core.places import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.core.records import Status
-from rem.definition import ROOT
+from rem.definition import ROOT, load_resources, load_stages
 from rem.lambdas.function import REGION, LocalFunction
 from rem.lambdas.pool import PoolOptions
 from rem.library.keyring import Keyring
@@ -34,6 +34,7 @@ from tests.functions.requests import Answer, build_event, build_form
 from tests.infra import moto_gaps
 from tests.infra.calls import Recorder
 from tests.infra.terraform import Terraform
+from tests.statemachine import made
 
 pytestmark = [pytest.mark.infra, pytest.mark.slow, pytest.mark.models, pytest.mark.timeout(900)]
 MODELS = {"demo-whisper": "whisper", "demo-diarization": "diarization"}
@@ -295,6 +296,23 @@ def read_record(stack, recording_id):
 
 def test_second_plan_changes_nothing(stack):
     assert stack.terraform.find_changes(**VARIABLES) == []
+
+
+def test_tables_queue_and_events_are_those_that_a_laptop_has(stack):
+    resources, dynamodb = load_resources(), stack.aws.client("dynamodb")
+    assert made.read_table(dynamodb, stack.table) == resources.tables["recordings"]
+    assert made.read_table(dynamodb, stack.keys_table) == resources.tables["keys"]
+    assert made.read_bucket(stack.aws.client("s3"), stack.bucket) == resources.bucket
+    visible_s = resources.queue.visibility_per_timeout * load_stages()["start"].timeout_s
+    expected = (visible_s, resources.queue.receives_before_dlq)
+    assert made.read_queue(stack.aws.client("sqs"), stack.queue_url) == expected
+
+
+def test_every_function_has_the_environment_that_a_laptop_gives(stack):
+    of_lambda = stack.aws.client("lambda")
+    for name in stack.functions.values():
+        configuration = of_lambda.get_function_configuration(FunctionName=name)
+        assert load_resources().environment.items() <= configuration["Environment"]["Variables"].items()
 
 
 def test_an_upload_becomes_a_transcript(stack, execution):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from rem.definition import load_stages
-from rem.home.resources import RECEIVES_BEFORE_DLQ, build_functions, create_stack
+from rem.definition import load_resources, load_stages
+from rem.home.resources import build_functions, create_stack
 from rem.lambdas.pool import PoolOptions
 from rem.states.local_aws import LocalAws
 from tests.rem.cli.conftest import RECORDING, Installation
@@ -40,7 +40,7 @@ def test_poison_message_ends_in_the_dead_letter_queue(installation_with_queue):
     wait_until(lambda: count(installation.aws, stack.dead_letter_url)[0] == 1, 30)
     assert count(installation.aws, stack.queue_url) == (0, 0)
     refusals = (installation.folder / "start.log").read_text().count("START RequestId")
-    assert refusals >= RECEIVES_BEFORE_DLQ
+    assert refusals >= load_resources().queue.receives_before_dlq
     assert len(installation.rem_json("executions")["executions"]) == 1
 
 
