@@ -1,12 +1,15 @@
 """Checks on the definition that no published linter makes: `python -m statemachine.lint`.
 
-asl-validator (npm) and moto's parser find misspelt fields, bad paths and wrong types; this finds what breaks
-REM's own rules: reachability, transition targets, retries and timeouts, and what would destroy a redrive.
+asl-validator (npm) and moto's parser find misspelt fields, bad paths and wrong types. This module finds
+breaches of REM's own rules: reachability, transition targets, equal retries, timeouts, and a Catch that would
+prevent a redrive.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,13 +18,12 @@ from rem.core.languages import find_language
 from rem.definition import PLACEHOLDER, STATE_MARGIN_S, StageConfig, load_definition, load_stages
 
 State = Mapping[str, Any]
-AWS_ERRORS = (
-    "States.", "Lambda.", "Runtime.ExitError", "Sandbox.Timedout",
-)  # fmt: skip
+AWS_ERRORS = ("States.", "Lambda.", "Runtime.ExitError", "Sandbox.Timedout")
+OWN_RETRY = "Retry:"  # opens the sentence of a Comment that says why a Task retries in its own way
 
 
 def walk_machines(machine: State, path: str = "") -> Iterator[tuple[str, State]]:
-    """The machine itself and every branch and item processor inside it."""
+    """Yield the machine itself and every branch and item processor inside it."""
     yield path, machine
     for name, state in machine["States"].items():
         inner = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
@@ -36,7 +38,7 @@ def walk_states(machine: State) -> Iterator[tuple[str, State]]:
 
 
 def function_of(state: State) -> str | None:
-    """The stage that a Task invokes, None for other states."""
+    """Give the stage that a Task invokes, None for other states."""
     if state["Type"] != "Task":
         return None
     match = PLACEHOLDER.fullmatch(state["Parameters"]["FunctionName"])
@@ -44,7 +46,7 @@ def function_of(state: State) -> str | None:
 
 
 def find_problems(machine: State, stages: Mapping[str, StageConfig]) -> Iterator[str]:
-    """One sentence per broken rule."""
+    """Yield one sentence per broken rule."""
     seen: set[str] = set()
     for path, part in walk_machines(machine):
         yield from _check_transitions(path, part)
@@ -53,6 +55,7 @@ def find_problems(machine: State, stages: Mapping[str, StageConfig]) -> Iterator
                 yield f"{path}{name}: another state has this name"
             seen.add(name)
             yield from (f"{path}{name}: {problem}" for problem in _check_state(state, part, stages))
+    yield from _check_retries_are_equal(machine)
     for name, stage in stages.items():
         yield from (f"stages.yaml: {name}: {problem}" for problem in _check_language(stage))
 
@@ -62,6 +65,17 @@ def _check_language(stage: StageConfig) -> Iterator[str]:
         find_language(str(stage.settings.get("language", "")))
     except errors.InputError as error:
         yield str(error)
+
+
+def _check_retries_are_equal(machine: State) -> Iterator[str]:
+    """Compare each Task's Retry with the most common one: eight copies of one rule drift apart unseen."""
+    retries = {path: state["Retry"] for path, state in walk_states(machine) if state.get("Retry")}
+    comments = {path: state.get("Comment", "") for path, state in walk_states(machine)}
+    written = {path: json.dumps(rules, sort_keys=True) for path, rules in retries.items()}
+    usual = [text for text, _ in Counter(written.values()).most_common(1)]
+    for path, text in written.items():
+        if text not in usual and OWN_RETRY not in comments[path]:
+            yield f"{path}: its Retry differs from the others'; make it equal, or say why ({OWN_RETRY})"
 
 
 def _targets(state: State) -> list[str]:

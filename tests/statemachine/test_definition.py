@@ -99,6 +99,10 @@ def test_lint_finds_a_language_that_whisper_does_not_know():
     assert [p for p in find_problems(load_definition(), stages) if "'klingon' is no language" in p]
 
 
+def optional(machine):
+    return machine["States"]["EnrichNotes"]["ItemProcessor"]["States"]["EnrichOptional"]
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
@@ -113,6 +117,17 @@ def test_lint_finds_a_language_that_whisper_does_not_know():
             "neither ours nor AWS's",
         ),
         (lambda m: m["States"]["Prepare"]["Retry"][1].update(MaxDelaySeconds=1), "MaxDelaySeconds"),
+        (
+            lambda m: m["States"]["Prepare"]["Retry"][2].update(ErrorEquals=["BusyError", "States.ALL"]),
+            "alone and last",
+        ),
+        (lambda m: optional(m)["Catch"][0].update(ErrorEquals=["OopsError"]), "Catch names OopsError"),
+        (lambda m: m["States"]["Prepare"]["Retry"][0].update(MaxAttempts=41), "differs from the others'"),
+        (lambda m: optional(m)["Retry"].pop(), "differs from the others'"),
+        (
+            lambda m: m["States"].update(Enrich={"Type": "Succeed", "Comment": "c"}),
+            "another state has this name",
+        ),
         (lambda m: m["States"]["Prepare"]["Parameters"].update(FunctionName="${brew}"), "not in stages.yaml"),
         (
             lambda m: m["States"].update(
@@ -130,6 +145,13 @@ def test_lint_finds_planted_mistakes(damage, sentence):
     machine = copy.deepcopy(load_definition())
     damage(machine)
     assert any(sentence in problem for problem in problems(machine))
+
+
+def test_a_retry_may_differ_where_its_comment_says_why():
+    machine = copy.deepcopy(load_definition())
+    machine["States"]["Prepare"]["Retry"][0]["MaxAttempts"] = 41
+    machine["States"]["Prepare"]["Comment"] += " Retry: a decoder saves its progress more often than a model."
+    assert problems(machine) == []
 
 
 @pytest.mark.slow
