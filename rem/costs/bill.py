@@ -13,11 +13,48 @@ from rem.transcripts.transcript import Transcript
 
 Architecture = Literal["arm64", "x86"]
 DAYS_PER_MONTH = 30
-# Requests per invocation as the code makes them: S3 writes and reads, DynamoDB writes. The upload, its
-# message (send, receive, delete) and the starter belong to the recording.
-PUTS = {"prepare": 2, "transcribe": 1, "diarize": 1, "cluster": 1, "assemble": 2, "enrich": 1, "publish": 5}
-GETS = {"prepare": 2, "transcribe": 9, "diarize": 9, "cluster": 9, "assemble": 8, "enrich": 2, "publish": 4}
-CATALOG_WRITES, QUEUE_REQUESTS, UPLOAD_PUTS = 4, 3, 1
+QUEUE_REQUESTS = 3  # the upload's message is sent, received and deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests of one invocation, or of several together.
+
+    Attributes:
+        puts: S3 writes; `gets` are S3 reads and looks whether an object is there.
+        writes: DynamoDB writes of the record; `reads` are its reads.
+    """
+
+    puts: int = 0
+    gets: int = 0
+    writes: int = 0
+    reads: int = 0
+
+    def times(self, count: int) -> Requests:
+        return Requests(self.puts * count, self.gets * count, self.writes * count, self.reads * count)
+
+    def __add__(self, other: Requests) -> Requests:
+        return Requests(
+            self.puts + other.puts,
+            self.gets + other.gets,
+            self.writes + other.writes,
+            self.reads + other.reads,
+        )
+
+
+# tests/rem/costs/test_requests.py holds these to the calls that a real run makes.
+REQUESTS = {
+    "prepare": Requests(puts=2, gets=4, writes=1),
+    "transcribe": Requests(puts=1, gets=4),
+    "diarize": Requests(puts=1, gets=4),
+    "cluster": Requests(puts=1, gets=1),
+    "assemble": Requests(puts=2, gets=3, writes=1),
+    "enrich": Requests(puts=1, gets=2),
+    "publish": Requests(puts=5, gets=2, writes=1, reads=1),
+}
+COLLECTED = {"cluster": "diarize", "assemble": "transcribe", "publish": "enrich"}  # one read of each result
+VECTORS = Requests(puts=1)  # the embeddings recipe stores its vectors beside its note
+UPLOAD = Requests(puts=1, writes=1)  # the object and its record
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +118,26 @@ def _count_controls(states: dict[str, Any]) -> list[int]:
 
 def _cost_requests(receipts: Sequence[Receipt], prices: AwsPrices) -> float:
     invocations = 1 + sum(receipt.invocations for receipt in receipts)  # 1: the starter
-    puts = UPLOAD_PUTS + sum(PUTS.get(r.name, 0) * r.invocations for r in receipts)
-    gets = sum(GETS.get(r.name, 0) * r.invocations for r in receipts)
+    made = sum(count_requests(receipts).values(), UPLOAD)
     return (
         invocations * prices.lambda_request
-        + puts * prices.s3_put
-        + gets * prices.s3_get
-        + CATALOG_WRITES * prices.dynamodb_write
+        + made.puts * prices.s3_put
+        + made.gets * prices.s3_get
+        + made.writes * prices.dynamodb_write
+        + made.reads * prices.dynamodb_read
         + QUEUE_REQUESTS * prices.sqs_request
     )
+
+
+def count_requests(receipts: Sequence[Receipt]) -> dict[str, Requests]:
+    """Give the requests of each stage of one recording, all its invocations together."""
+    invocations = {receipt.name: receipt.invocations for receipt in receipts}
+    counted = {}
+    for name, count in invocations.items():
+        collected = invocations.get(COLLECTED.get(name, ""), 0)
+        extra = Requests(gets=collected) + (VECTORS if name == "enrich" else Requests())
+        counted[name] = REQUESTS.get(name, Requests()).times(count) + extra
+    return counted
 
 
 def project_month(bills: Sequence[Bill], days: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,16 +42,21 @@ class Recorder:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.calls: set[Call] = set()
+        self.requests: Counter[tuple[str, str]] = (
+            Counter()
+        )  # by caller, and method of S3 or action of DynamoDB
         stock_other = ActionAuthenticatorMixin._authenticate_and_authorize_normal_action
         stock_s3 = ActionAuthenticatorMixin._authenticate_and_authorize_s3_action
 
         def other(response: Any, resource: str = "*") -> None:
             self._note_other(response)
+            self.requests[find_caller(response.headers, {}), response._get_action()] += 1
             stock_other(response, resource)
 
         def s3(response: Any, bucket_name: str | None = None, key_name: str | None = None) -> None:
             if bucket_name:
                 self._note_s3(response, bucket_name, key_name)
+                self.requests[find_caller(response.headers, {}), response.method] += 1
             stock_s3(response, bucket_name, key_name)
 
         patch.setattr(ActionAuthenticatorMixin, "_authenticate_and_authorize_normal_action", other)
