@@ -45,12 +45,12 @@ from rem.core import Json
 from rem.core.api_keys import Key, Scope
 from rem.core.errors import BusyError, InputError
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
-from rem.core.places import execution_name
 from rem.core.tickets import Ticket, write_ticket
 from rem.library.documents import CONTENT_TYPES
 from rem.library.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
 from rem.library.keyring import Keyring
 from rem.library.library import Library, NotFoundError, render
+from rem.library.work import stop_execution
 from rem.ports import Executions as ExecutionsPort
 from rem.ports import Uploads
 from rem.stage.observe import load_logger, observed
@@ -281,13 +281,7 @@ def stop_work(record: Json) -> None:
     """End what is still being done with a recording: its upload, its execution."""
     if "uploadId" in record:
         services().uploads.abort(record["key"], record["uploadId"])
-    executions, store = services().executions, services().library.store
-    if not store.exists(record["key"]):
-        return
-    name = execution_name(record["recordingId"], record["key"], store.read_head(record["key"]).etag)
-    execution = executions.find(record.get("executionArn") or name)
-    if execution is not None and execution.is_running:
-        executions.stop(execution, "The recording was deleted.")
+    stop_execution(record, services().library.store, services().executions)
 
 
 def show(record: Json) -> RecordingView:

@@ -7,35 +7,27 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from rem.core.recordings import Recording
 from rem.executions.history import StateProgress
+from rem.home.session import Outcome
 from rem.transcripts.captions import format_clock
 from rem.transcripts.transcript import Transcript
 
-if TYPE_CHECKING:
-    from rem.home.session import Outcome
-
-SAY_EVERY_S = 20.0  # where there is no terminal
+SAY_EVERY_S = 20.0  # between two lines about one state where there is no terminal
 
 
-class Shown(Protocol):
-    """What a row is about: an upload of `rem run`, or an execution that a command follows."""
+class LiveProgress(AbstractContextManager["LiveProgress"]):
+    """Executions on standard error: a row per running state; plain lines where there is no terminal.
 
-    @property
-    def path(self) -> Path: ...
-    @property
-    def recording(self) -> Recording: ...
-
-
-class Display(AbstractContextManager["Display"]):
-    """Live progress on standard error: a row per running state; plain lines where there is no terminal."""
+    Args:
+        files: How many recordings are followed; with several, each row names its recording.
+        boot: The first row, until something is shown.
+    """
 
     def __init__(
         self,
@@ -68,7 +60,7 @@ class Display(AbstractContextManager["Display"]):
         self._progress.stop()
 
     def on_log(self, function: str, line: str) -> None:
-        """Progress lines of the stages (rem.stage.work.log_progress); everything else is only logged."""
+        """Take in a line that a stage logs; only those of rem.stage.work.log_progress count."""
         if not line.startswith('{"stage"'):
             return
         said = json.loads(line)
@@ -76,15 +68,20 @@ class Display(AbstractContextManager["Display"]):
             place = (said["recordingId"], said["stage"].capitalize(), said["part"])
             self._heard[place] = (said["doneSeconds"], said["totalSeconds"])
 
-    def show(self, upload: Shown, states: Mapping[str, StateProgress]) -> None:
+    def show(self, recording_id: str, name: str, states: Mapping[str, StateProgress]) -> None:
+        """Bring the rows of one recording up to date.
+
+        Args:
+            name: What a person calls the recording, for instance its file's name.
+        """
         with self._lock:
             self._progress.update(self._boot, completed=1, visible=False)
             for state in states.values():
-                self._show_state(upload, state)
+                self._show_state(recording_id, name, state)
 
-    def _show_state(self, upload: Shown, state: StateProgress) -> None:
-        row = (upload.recording.recording_id, state.name)
-        label = f"{upload.path.name}: {state.name}" if self._files > 1 else state.name
+    def _show_state(self, recording_id: str, name: str, state: StateProgress) -> None:
+        row = (recording_id, state.name)
+        label = f"{name}: {state.name}" if self._files > 1 else state.name
         if row not in self._rows:
             self._rows[row] = self._progress.add_task(escape(label), total=None, note="")
         heard = [v for k, v in self._heard.items() if k[:2] == row]
@@ -99,6 +96,7 @@ class Display(AbstractContextManager["Display"]):
             self._say(f"{label} finished after {state.seconds:.1f} s")
 
     def finish(self, outcome: Outcome) -> None:
+        """Say how a recording ended; a single one that succeeded is printed whole, elsewhere."""
         with self._lock:
             for (recording_id, _), task in self._rows.items():
                 if recording_id == outcome.recording_id and self._files > 1:
@@ -107,7 +105,7 @@ class Display(AbstractContextManager["Display"]):
                 self._console.print(f"{escape(str(outcome.path))}: {escape(describe(outcome))}")
 
     def _say_sometimes(self, row: tuple[str, str], line: str) -> None:
-        """What a log needs of a long state: that it moves."""
+        """Print a line of a long state that has moved, but not more often than every SAY_EVERY_S."""
         said, at_s = self._said.setdefault(row, ("", self._clock()))
         if line != said and self._clock() - at_s >= SAY_EVERY_S:
             self._said[row] = line, self._clock()
@@ -119,6 +117,7 @@ class Display(AbstractContextManager["Display"]):
 
 
 def describe(outcome: Outcome) -> str:
+    """Say in one line how a recording ended."""
     if outcome.status == "SUCCEEDED":
         transcript = Transcript.from_json(json.loads(outcome.documents["json"]))
         words = sum(len(segment.words) for segment in transcript.segments)

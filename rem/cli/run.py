@@ -1,13 +1,11 @@
-"""`rem run`: which files, what is shown meanwhile, what is written and printed at the end."""
+"""The work behind `rem run`: files found, progress shown, documents written, a transcript printed."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,82 +13,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rem.adapters.models import DEMO, resolve_diarization, resolve_whisper
-from rem.cli.progress import Display, describe
-from rem.core.errors import InputError, SetupError
-from rem.core.languages import find_language
-from rem.definition import load_stages
-from rem.home.session import Outcome, Session, open_session
+from rem.cli.progress import LiveProgress, describe
+from rem.cli.run_options import RunOptions
+from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
+from rem.executions.history import StateProgress
+from rem.executions.statuses import SUCCEEDED
+from rem.home.session import Outcome, Session, Upload, open_session
 from rem.library.media import find_media
-from rem.stage.recipe_files import choose_recipes
 from rem.transcripts.captions import format_clock, join_turns
 from rem.transcripts.transcript import Transcript
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
 BAD_INPUT = "FAILED"
-# The tiny pipeline's own step, and as much evidence in a long recording as in the short ones it was made for.
-FOR_DEMO = {"segmentation_step": "", "cluster_points": 120}
-FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What the person asked for; an empty value means the default of stages.yaml."""
-
-    whisper: str
-    diarization: str
-    language: str
-    speakers: int | None
-    recipes: tuple[str, ...] = ()
-    enrich: bool = True
-    enrich_model: str = ""
-    enrich_engine: str = ""
-
-    def to_settings(self) -> dict[str, object]:
-        """Settings that replace those of stages.yaml; models are found or fetched here.
-
-        Raises:
-            SetupError: a model or a recipe is not to be had.
-            InputError: the language is unknown to Whisper, or to the model.
-        """
-        stages, notes = load_stages(), self._enrich_settings()
-        language = find_language(self.language or str(stages["transcribe"].settings["language"]))
-        whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
-        diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
-        return {
-            "whisper_model": resolve_whisper(whisper, language=language),
-            "diarization_model": resolve_diarization(diarization),
-            "language": language,
-            "speakers": self.speakers or "",
-            **(FOR_DEMO if diarization == DEMO else {}),
-            **notes,
-        }
-
-    def _enrich_settings(self) -> dict[str, object]:
-        """What the person's environment says counts here as on AWS, but recipes lie in a folder."""
-        source = os.environ.get("REM_RECIPES", "")
-        if source.startswith("s3://"):
-            raise SetupError("on this machine REM_RECIPES names a folder, not an S3 prefix")
-        source = source and str(Path(source).expanduser().resolve())
-        names = self.recipes if self.enrich else ("none",)
-        choose_recipes(source, names, None, 0.0)  # a misspelt name is found out before the work
-        chosen = {
-            **{name: os.environ.get(f"REM_{name.upper()}", "") for name in FROM_ENVIRONMENT},
-            "recipes": source,
-            "recipe_names": ",".join(names),
-            "enrich_model": self.enrich_model,
-        }
-        if self.enrich_engine:
-            chosen["enrich_engine"] = self.enrich_engine
-        return {name: value for name, value in chosen.items() if value}
-
-    @property
-    def uses_demo_models(self) -> bool:
-        return DEMO in (self.whisper, self.diarization)
 
 
 def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Outcome]]:
-    """Files to work on, and the arguments that cannot be used, each with a sentence.
+    """Find the files to work on, and the arguments that cannot be used, each with a sentence.
 
     A folder stands for the sound and video files below it (by suffix); a named file is always tried.
     """
@@ -114,7 +52,7 @@ def _refuse(path: Path, message: str) -> Outcome:
 
 
 def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json: bool) -> list[Outcome]:
-    """Run every recording through the state machine; write its documents; report.
+    """Run every recording through the state machine, write its documents and report.
 
     Raises:
         SetupError: a model is missing.
@@ -124,9 +62,9 @@ def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json:
     if files:
         settings = options.to_settings()
         prepare_folder(out)
-        display = Display(console, len(files))
-        with display, open_session(settings, display.on_log) as session:
-            outcomes += _run_all(session, files, out, display)
+        progress = LiveProgress(console, len(files))
+        with progress, open_session(settings, progress.on_log) as session:
+            outcomes += _run_all(session, files, out, progress)
     if as_json:
         print(json.dumps({"recordings": [_to_json(outcome) for outcome in outcomes]}, ensure_ascii=False))
     else:
@@ -135,7 +73,7 @@ def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json:
 
 
 def prepare_folder(out: Path) -> None:
-    """Find out before the work, not after it, that nothing can be written.
+    """Make the folder for documents, and try before the work that it can be written to.
 
     Raises:
         InputError: the folder cannot be made or written to.
@@ -149,19 +87,22 @@ def prepare_folder(out: Path) -> None:
         raise InputError(f"nothing can be written to {out}: {error.strerror}") from error
 
 
-def _run_all(session: Session, files: Sequence[Path], out: Path, display: Display) -> list[Outcome]:
+def _run_all(session: Session, files: Sequence[Path], out: Path, progress: LiveProgress) -> list[Outcome]:
     """Write each recording's documents as soon as it is done: an interrupt loses only what still runs."""
     stems = Counter(path.stem for path in files)
 
+    def watch(upload: Upload, states: Mapping[str, StateProgress]) -> None:
+        progress.show(upload.recording.recording_id, upload.path.name, states)
+
     def run_one(path: Path) -> Outcome:
         try:
-            outcome = session.follow(session.upload(path), display.show)
+            outcome = session.follow(session.upload(path), watch)
             outcome.files = write_documents(outcome, out, is_only=stems[path.stem] == 1)
         except InputError as error:
             outcome = _refuse(path, str(error))
         except OSError as error:  # the disk is full, or the upload started nothing
             outcome = Outcome(path, "FAILED", error=type(error).__name__, message=str(error))
-        display.finish(outcome)
+        progress.finish(outcome)
         return outcome
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -171,6 +112,14 @@ def _run_all(session: Session, files: Sequence[Path], out: Path, display: Displa
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """Tell from how recordings ended with which code the program ends."""
+    failed = [outcome for outcome in outcomes if outcome.status != SUCCEEDED]
+    if any(not outcome.is_bad_input for outcome in failed):
+        return EXIT_FAILED
+    return EXIT_BAD_INPUT if failed else 0
 
 
 def write_documents(outcome: Outcome, out: Path, *, is_only: bool) -> dict[str, Path]:
@@ -184,7 +133,7 @@ def write_documents(outcome: Outcome, out: Path, *, is_only: bool) -> dict[str, 
 
 def _to_json(outcome: Outcome) -> dict[str, Any]:
     common = {"file": str(outcome.path), "status": outcome.status}
-    if outcome.status != "SUCCEEDED":
+    if outcome.status != SUCCEEDED:
         return {**common, "error": outcome.error, "message": outcome.message}
     return {
         **common,
@@ -204,7 +153,7 @@ def _report(outcomes: Sequence[Outcome], options: RunOptions) -> None:
     for outcome in done:
         others = ", ".join(f".{extension}" for extension in outcome.files if extension != "md")
         console.print(f"{escape(str(outcome.files['md']))} ({others} beside it)")
-    if options.uses_demo_models:
+    if options.models.is_demo:
         console.print("Demo models: trained on synthetic voices, useless on real speech.", style="dim")
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for outcome in outcomes:
@@ -249,7 +198,7 @@ def _print_notes(console: Console, transcript: Transcript) -> None:
 
 
 def describe_spending(transcript: Transcript) -> str:
-    """What left the machine for the notes, and what it cost."""
+    """Say how much left the machine for the notes, and at which cost."""
     notes = transcript.notes.values()
     if all(note.get("engine") == "offline" for note in notes):
         return "Notes: made on this machine, nothing was sent." if notes else "Notes: none."

@@ -1,42 +1,42 @@
-"""What `rem show` prints: an execution state by state, a recording with its documents."""
+"""The pages of `rem show`: an execution state by state, a recording with its documents."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rem.cli import tables as printing
+from rem.cli import tables
+from rem.cli.target import Target
+from rem.core import Json
 from rem.core.places import DOCUMENT_FORMATS, transcript_key
+from rem.executions.execution import Execution
+from rem.executions.history import Attempt, Failure, StateVisit
 from rem.transcripts.captions import format_clock, join_turns
-
-if TYPE_CHECKING:
-    from rem.adapters.step_functions import Executions
-    from rem.cli.target import Target
-    from rem.executions.execution import Execution
-    from rem.executions.history import Attempt, Failure, StateVisit
+from rem.transcripts.transcript import Transcript
 
 DATA_WIDTH = 56  # columns of the abridged inputs and outputs
-IDENTITY = {"recordingId", "userId", "deviceId", "startedAt", "bucket", "key", "recording"}  # in every input
+# Every state is told these, so that they say nothing about one.
+IDENTITY = {"recordingId", "userId", "deviceId", "startedAt", "bucket", "key", "recording"}
 EXCERPT_TURNS = 6
 
 
-def show_execution(
-    target: Target, known: Executions, execution: Execution, *, full: bool, as_json: bool
-) -> None:
+def show_execution(target: Target, execution: Execution, *, full: bool, as_json: bool) -> None:
+    """Print an execution, with the log lines of the attempt that failed."""
+    known = target.executions()
     failure, visits = known.explain(execution), known.read_visits(execution.arn)
     failed = next((v for v in reversed(visits) if failure and v.name == failure.state and v.attempts), None)
     attempt = failed.attempts[-1] if failed else None
     log = target.logs().read(failed.function, attempt.request_id) if failed and attempt else []
     if as_json:
-        printing.print_json(_to_json(execution, failure, visits, log))
+        tables.print_json(_to_json(execution, failure, visits, log))
         return
-    console = printing.build_console()
+    console = tables.build_console()
     _print_head(console, execution, failure)
     if full:
         _print_visits(console, execution.started_at, visits)
@@ -51,10 +51,10 @@ def show_execution(
 
 def _print_head(console: Console, execution: Execution, failure: Failure | None) -> None:
     redrives = f", redriven {execution.redrive_count} time(s)" if execution.redrive_count else ""
-    took = printing.format_seconds(execution.seconds)
+    took = tables.format_seconds(execution.seconds)
     console.print(f"[bold]{escape(execution.name)}[/]  {execution.status}{redrives}", soft_wrap=True)
     console.print(f"recording {execution.recording_id or 'unknown'}", markup=False, soft_wrap=True)
-    console.print(f"started {printing.format_moment(execution.started_at)}, took {took}")
+    console.print(f"started {tables.format_moment(execution.started_at)}, took {took}")
     if failure is not None:
         where = f"{failure.state}: " if failure.state else ""
         console.print(
@@ -64,8 +64,11 @@ def _print_head(console: Console, execution: Execution, failure: Failure | None)
 
 
 def _print_states(console: Console, start: datetime, visits: Sequence[StateVisit]) -> None:
-    """A row per state; the iterations of a Map share one, with the data of a failed one, else the first."""
-    table = printing.build_table("state", "start", "took", "tries", "what went in and out")
+    """Print a row per state.
+
+    The iterations of a Map share a row, with the data of a failed iteration, else of the first.
+    """
+    table = tables.build_table("state", "start", "took", "tries", "what went in and out")
     for name in dict.fromkeys(visit.name for visit in visits):
         same = [visit for visit in visits if visit.name == name]
         chosen = next((visit for visit in same if visit.failed_attempt), same[0])
@@ -73,13 +76,13 @@ def _print_states(console: Console, start: datetime, visits: Sequence[StateVisit
         entered = min(visit.entered_at for visit in same)
         ended = max([*left, *(a.ended_at for v in same for a in v.attempts if a.ended_at)], default=None)
         went_in, came_out = abridge(chosen)
-        went = f"in   {printing.shorten(went_in, DATA_WIDTH)}\n"
-        went += f"out  {printing.shorten(came_out, DATA_WIDTH)}" if chosen.output else _tell_end(chosen)
+        went = f"in   {tables.shorten(went_in, DATA_WIDTH)}\n"
+        went += f"out  {tables.shorten(came_out, DATA_WIDTH)}" if chosen.output else _tell_end(chosen)
         tries = sum(len(visit.attempts) for visit in same)
         table.add_row(
             f"{name} ({len(same)})" if len(same) > 1 else name,
-            f"+{printing.format_seconds((entered - start).total_seconds())}",
-            printing.format_seconds((ended - entered).total_seconds()) if ended else "runs",
+            f"+{tables.format_seconds((entered - start).total_seconds())}",
+            tables.format_seconds((ended - entered).total_seconds()) if ended else "runs",
             str(tries),
             escape(went),
         )
@@ -87,7 +90,7 @@ def _print_states(console: Console, start: datetime, visits: Sequence[StateVisit
 
 
 def abridge(visit: StateVisit) -> tuple[str, str]:
-    """Input and output without what every state is told, and without what the output only passes on."""
+    """Leave out of a visit's input what every state is told, and of its output what it only passes on."""
     before, after = _parse(visit.input), _parse(visit.output)
     if not isinstance(before, dict):
         return visit.input, visit.output
@@ -116,14 +119,14 @@ def _tell_end(visit: StateVisit) -> str:
 
 def _print_visits(console: Console, start: datetime, visits: Sequence[StateVisit]) -> None:
     for visit in visits:
-        begun = printing.format_seconds((visit.entered_at - start).total_seconds())
+        begun = tables.format_seconds((visit.entered_at - start).total_seconds())
         took = "not left"
         if visit.left_at is not None:
-            took = f"took {printing.format_seconds((visit.left_at - visit.entered_at).total_seconds())}"
+            took = f"took {tables.format_seconds((visit.left_at - visit.entered_at).total_seconds())}"
         console.print(f"[bold]{visit.name}[/]  {visit.kind}, +{begun}, {took}")
         for attempt in visit.attempts:
             console.print(
-                f"  try at {printing.format_moment(attempt.started_at)}: {_tell(attempt)}", markup=False
+                f"  try at {tables.format_moment(attempt.started_at)}: {_tell(attempt)}", markup=False
             )
         for label, text in (("in", visit.input), ("out", visit.output)):
             if text:
@@ -176,31 +179,28 @@ def _to_json(
     }
 
 
-def show_recording(
-    target: Target, record: dict[str, Any], execution: Execution | None, *, as_json: bool
-) -> None:
-    from rem.adapters.s3 import S3Store
-
-    store = S3Store(target.bucket, target.client("s3"))
+def show_recording(target: Target, record: Json, execution: Execution | None, *, as_json: bool) -> None:
+    """Print a recording's record, its documents and its first words."""
+    store = target.store()
     keys = [
         transcript_key(record["userId"], record["deviceId"], record["recordingId"], extension)
         for extension in DOCUMENT_FORMATS
     ]
     documents = [key for key in keys if store.exists(key)]
     if as_json:
-        printing.print_json({**record, "documents": documents, "execution": execution and execution.name})
+        tables.print_json({**record, "documents": documents, "execution": execution and execution.name})
         return
-    console = printing.build_console()
+    console = tables.build_console()
     _print_record(console, record)
     for key in documents:
-        console.print(f"  s3://{target.bucket}/{key}", markup=False, soft_wrap=True)
+        console.print(f"  {target.locate(key)}", markup=False, soft_wrap=True)
     if documents and documents[0] == keys[0]:
         _print_excerpt(console, store.read_json(keys[0]))
     if execution is not None:
         console.print(f"\nExecution: rem show {execution.name}", markup=False, soft_wrap=True)
 
 
-def _print_record(console: Console, record: dict[str, Any]) -> None:
+def _print_record(console: Console, record: Json) -> None:
     console.print(f"[bold]{escape(record['recordingId'])}[/]  {record['status']}", soft_wrap=True)
     if title := record.get("title"):
         console.print(title, markup=False)
@@ -216,14 +216,12 @@ def _print_record(console: Console, record: dict[str, Any]) -> None:
         )
 
 
-def _print_excerpt(console: Console, document: dict[str, Any]) -> None:
-    from rem.transcripts.transcript import Transcript
-
+def _print_excerpt(console: Console, document: Json) -> None:
     turns = join_turns(Transcript.from_json(document))
     lines = Table.grid(padding=(0, 2, 0, 0))
     for start_s, name, text in turns[:EXCERPT_TURNS]:
         row = (f"[dim]{format_clock(start_s):>5}[/]", f"[bold]{escape(name)}[/]")
-        lines.add_row(*row, escape(printing.shorten(text, 200)))
+        lines.add_row(*row, escape(tables.shorten(text, 200)))
     console.print()
     console.print(lines)
     if len(turns) > EXCERPT_TURNS:

@@ -1,4 +1,4 @@
-"""How commands print: tables as wide as the terminal, at least 100 columns where there is none."""
+"""Tables, JSON and times as commands print them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 100  # of a pipe or a file
+WIDTH = 100  # columns of a pipe or a file, where no terminal tells
 
 
 def build_console() -> Console:
+    """Make a console as wide as the terminal, and WIDTH where there is none."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def build_table(*columns: str) -> Table:
-    """The first column holds names, which are there to be copied: it is never broken. Other cells fold."""
+    """Make a table that folds long cells, but for the first column: names are there to be copied."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
@@ -37,8 +38,13 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_moment(moment: datetime) -> str:
-    """In the zone of this machine, as the person's clock shows it."""
+    """Write a time in the zone of this machine, as the person's clock shows it."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def format_iso(moment: str | None) -> str:
+    """Write an ISO 8601 time for a cell; nothing where there is none."""
+    return format_moment(datetime.fromisoformat(moment)) if moment else ""
 
 
 def shorten(text: str, most: int) -> str:

@@ -1,4 +1,4 @@
-"""Which installation a command talks to: AWS, a running `rem up`, or any other endpoint."""
+"""The installation that a command talks to: AWS, a running `rem up`, or any other local AWS."""
 
 from __future__ import annotations
 
@@ -6,128 +6,202 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rem.core.errors import InputError, SetupError
+from rem.adapters.connection import Account, Connection, translate_errors
+from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
+from rem.adapters.lambda_sizes import ONCE, LambdaSizes
+from rem.adapters.logs import CloudWatchLogs, LogFiles, Logs
+from rem.adapters.s3 import S3Store
+from rem.adapters.sqs import UploadQueue
+from rem.adapters.step_functions import Executions
+from rem.core.errors import InputError
+from rem.home import resources
 from rem.home.endpoint import ENDPOINT_FILE, default_data_dir
+from rem.lambdas.function import REGION
+from rem.library.keyring import Keyring
+from rem.library.library import Library
+from rem.ports import Catalog, Store
 
-if TYPE_CHECKING:
-    from rem.adapters.logs import Logs
-
-DEFAULT_STACK = "rem-dev"  # Terraform's project-environment
-
-MISSING = ("StateMachineDoesNotExist", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue")
-
-Profile = Annotated[str, typer.Option(help="AWS profile of ~/.aws/config.", metavar="NAME")]
-Region = Annotated[str, typer.Option(help="AWS region.", metavar="REGION")]
-StackName = Annotated[
-    str,
-    typer.Option("--stack", envvar="REM_STACK", help="Terraform's project-environment.", metavar="NAME"),
-]
-EndpointUrl = Annotated[
-    str, typer.Option(help="A local AWS that is not `rem up`'s, e.g. http://127.0.0.1:4566.", metavar="URL")
-]
-DataFolder = Annotated[
-    Path | None,
-    typer.Option("--data", envvar="REM_DATA", help="Data folder of a running `rem up`.", metavar="DIR"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for scripts.")]
+DEFAULT_STACK = "rem-dev"
+REPLACEMENTS = {  # environment variable -> the name that it replaces
+    "REM_BUCKET": "bucket",
+    "REM_TABLE": "table",
+    "REM_KEYS_TABLE": "keys_table",
+    "REM_QUEUE_URL": "queue_url",
+    "REM_STATE_MACHINE_ARN": "machine_arn",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One installation: how to reach it and what its parts are called."""
+class Names:
+    """The names of an installation's parts."""
 
-    session: Any  # boto3.Session
-    endpoint_url: str | None
     bucket: str
     table: str
+    keys_table: str
     queue_url: str
     machine_arn: str
-    keys_table: str
-    log_dir: Path | None = None
+    stack: str = ""
 
-    @property
-    def is_local(self) -> bool:
-        return self.endpoint_url is not None
-
-    @property
-    def dead_letter_url(self) -> str:
-        return f"{self.queue_url}-dlq"
-
-    def client(self, service: str) -> Any:
-        from botocore.config import Config
-
-        config = Config(
-            retries={"max_attempts": 2 if self.is_local else 6, "mode": "standard"},
-            s3={"addressing_style": "path"},
-            connect_timeout=5,
+    @classmethod
+    def of_laptop(cls) -> Names:
+        """Take the names that rem.home gives."""
+        return cls(
+            resources.BUCKET,
+            resources.TABLE,
+            resources.KEYS_TABLE,
+            resources.QUEUE_URL,
+            resources.MACHINE_ARN,
         )
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+    @classmethod
+    def of_stack(cls, stack: str, account: Account) -> Names:
+        """Build the names that infra/ gives: all start with the stack's, and the bucket's is global."""
+        number, region = account.number, account.region
+        return cls(
+            bucket=f"{stack}-recordings-{number}-{region}",
+            table=f"{stack}-recordings",
+            keys_table=f"{stack}-keys",
+            queue_url=f"https://sqs.{region}.amazonaws.com/{number}/{stack}-uploads",
+            machine_arn=f"arn:{account.partition}:states:{region}:{number}:stateMachine:{stack}-recording",
+            stack=stack,
+        )
+
+    def replace_from(self, environment: Mapping[str, str]) -> Names:
+        """Take single names from the environment where it has them."""
+        given = {field: environment[name] for name, field in REPLACEMENTS.items() if name in environment}
+        return replace(self, **given)
+
+
+class Target:
+    """One installation: its stores, its executions, its queue and its logs."""
+
+    def __init__(self, connection: Connection, names: Names, log_dir: Path | None = None) -> None:
+        self._connection, self.names, self._log_dir = connection, names, log_dir
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The address of a local AWS; None on AWS."""
+        return self._connection.endpoint_url
+
+    def store(self) -> Store:
+        return S3Store(self.names.bucket, self._connection.client("s3"))
+
+    def catalog(self) -> Catalog:
+        return DynamoCatalog(self.names.table, self._connection.client("dynamodb"))
+
+    def library(self) -> Library:
+        return Library(self.store(), self.catalog())
+
+    def keyring(self) -> Keyring:
+        return Keyring(DynamoKeys(self.names.keys_table, self._connection.client("dynamodb")))
+
+    def executions(self) -> Executions:
+        return Executions(self.names.machine_arn, self._connection.client("stepfunctions"))
+
+    def queue(self) -> UploadQueue:
+        return UploadQueue(self.names.queue_url, self._connection.client("sqs"))
 
     def logs(self) -> Logs:
-        from rem.adapters.logs import CloudWatchLogs, LogFiles
+        if self._log_dir is not None:
+            return LogFiles(self._log_dir)
+        return CloudWatchLogs(self.names.stack, self._connection.client("logs"))
 
-        return LogFiles(self.log_dir) if self.log_dir else CloudWatchLogs(self.client("logs"))
+    def lambda_sizes(self) -> LambdaSizes:
+        return LambdaSizes(self._connection.client("lambda", **ONCE), self.store(), self.executions())
 
-
-def resolve_target(
-    profile: str = "",
-    region: str = "",
-    stack: str = DEFAULT_STACK,
-    endpoint_url: str = "",
-    data: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> Target:
-    """The installation that the options name; without any, a `rem up` on the default folder, else AWS.
-
-    REM_BUCKET, REM_TABLE, REM_KEYS_TABLE, REM_QUEUE_URL and REM_STATE_MACHINE_ARN replace single names.
-
-    Raises:
-        InputError: options that contradict each other, or a folder on which no `rem up` runs.
-        SetupError: no AWS credentials or region.
-    """
-    asks_for_aws = bool(profile or region)
-    if asks_for_aws and endpoint_url:
-        raise InputError("--endpoint-url is for a local AWS; --profile and --region are for the real one")
-    if endpoint_url:
-        return _build_local(endpoint_url, None, environment)
-    if not asks_for_aws:
-        folder = data or default_data_dir()
-        if (folder / ENDPOINT_FILE).exists():
-            return _build_local(_read_endpoint(folder), folder, environment)
-        if data is not None:
-            raise InputError(f"no `rem up` runs on {data}: start it with `rem up --data {data}`")
-    return _build_aws(profile, region, stack, environment)
+    def locate(self, key: str) -> str:
+        """Say where an object is, as other programs understand it."""
+        return f"s3://{self.names.bucket}/{key}"
 
 
-@contextmanager
-def open_target(
-    profile: str, region: str, stack: str, endpoint_url: str, data: Path | None
-) -> Iterator[Target]:
-    """resolve_target, and a sentence for what AWS refuses on the way.
+@dataclass(frozen=True, slots=True)
+class AccountOptions:
+    """The options that name an installation on AWS."""
 
-    Raises:
-        SetupError: nothing answers, the installation does not exist, or a permission is missing.
-    """
-    from botocore.exceptions import ClientError, EndpointConnectionError
+    profile: Annotated[str, typer.Option(help="AWS profile of ~/.aws/config.", metavar="NAME")] = ""
+    region: Annotated[str, typer.Option(help="AWS region, e.g. eu-central-1.", metavar="REGION")] = ""
+    stack: Annotated[
+        str,
+        typer.Option(
+            envvar="REM_STACK",
+            help="Terraform's project-environment: what all names on AWS begin with.",
+            metavar="NAME",
+        ),
+    ] = DEFAULT_STACK
 
-    target = resolve_target(profile, region, stack, endpoint_url, data)
-    try:
-        yield target
-    except EndpointConnectionError as error:
-        hint = ": is `rem up` running?" if target.is_local else ""
-        raise SetupError(f"nothing answers at {target.endpoint_url or 'AWS'}{hint}") from error
-    except ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
-            raise SetupError(
-                f"there is no {target.machine_arn}: name the stack (--stack) or the region (--region)"
-            ) from error
-        raise SetupError(f"{error.operation_name}: {error.response['Error']['Message']}") from error
+    @property
+    def asks_for_aws(self) -> bool:
+        return bool(self.profile or self.region)
+
+    def resolve(self, environment: Mapping[str, str] = os.environ) -> Target:
+        """Find the installation on AWS.
+
+        Raises:
+            SetupError: no credentials or region.
+        """
+        connection = Connection.to_aws(self.profile, self.region)
+        names = Names.of_stack(self.stack, connection.identify())
+        return Target(connection, names.replace_from(environment))
+
+    @contextmanager
+    def open(self) -> Iterator[Target]:
+        """Find the installation, and give what it refuses meanwhile a sentence.
+
+        Raises:
+            InputError: options that contradict each other, or a folder on which no `rem up` runs.
+            SetupError: nothing answers, the installation does not exist, or a permission is missing.
+        """
+        target = self.resolve()
+        hint = ": is `rem up` running?" if target.endpoint_url else ": is there a network?"
+        machine = target.names.machine_arn
+        with translate_errors(
+            unreachable=f"nothing answers at {target.endpoint_url or 'AWS'}{hint}",
+            missing=f"there is no {machine}: name the stack (--stack) or the region (--region)",
+        ):
+            yield target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions(AccountOptions):
+    """The options that name an installation on AWS or on this machine."""
+
+    endpoint_url: Annotated[
+        str,
+        typer.Option(help="A local AWS that is not `rem up`'s, e.g. http://127.0.0.1:4566.", metavar="URL"),
+    ] = ""
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="REM_DATA", help="Data folder of a running `rem up`.", metavar="DIR"),
+    ] = None
+
+    def resolve(self, environment: Mapping[str, str] = os.environ) -> Target:
+        """Find what the options name; without any, a `rem up` on the default folder, else AWS.
+
+        REM_BUCKET, REM_TABLE, REM_KEYS_TABLE, REM_QUEUE_URL and REM_STATE_MACHINE_ARN replace single names.
+
+        Raises:
+            InputError: options that contradict each other, or a folder on which no `rem up` runs.
+            SetupError: no AWS credentials or region.
+        """
+        if self.asks_for_aws and self.endpoint_url:
+            raise InputError("--endpoint-url is for a local AWS; --profile and --region are for the real one")
+        if self.endpoint_url:
+            return _build_local(self.endpoint_url, resources.default_log_dir(), environment)
+        if not self.asks_for_aws:
+            folder = self.data or default_data_dir()
+            if (folder / ENDPOINT_FILE).exists():
+                return _build_local(_read_endpoint(folder), _find_logs(folder), environment)
+            if self.data is not None:
+                raise InputError(
+                    f"no `rem up` runs on {self.data}: start it with `rem up --data {self.data}`"
+                )
+        return AccountOptions.resolve(self, environment)
 
 
 def _read_endpoint(folder: Path) -> str:
@@ -138,48 +212,11 @@ def _read_endpoint(folder: Path) -> str:
         raise InputError(f"{path} is damaged: restart `rem up --data {folder}`") from error
 
 
-def _build_local(endpoint_url: str, folder: Path | None, environment: Mapping[str, str]) -> Target:
-    import boto3
-
-    from rem.home import resources as stack
-    from rem.lambdas.function import REGION
-
-    log_dir = folder / "logs" if folder and (folder / "logs").is_dir() else stack.default_log_dir()
-    return Target(
-        boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION),
-        endpoint_url,
-        bucket=environment.get("REM_BUCKET", stack.BUCKET),
-        table=environment.get("REM_TABLE", stack.TABLE),
-        queue_url=environment.get("REM_QUEUE_URL", stack.QUEUE_URL),
-        machine_arn=environment.get("REM_STATE_MACHINE_ARN", stack.MACHINE_ARN),
-        keys_table=environment.get("REM_KEYS_TABLE", stack.KEYS_TABLE),
-        log_dir=log_dir,
-    )
+def _find_logs(folder: Path) -> Path:
+    logs = folder / "logs"
+    return logs if logs.is_dir() else resources.default_log_dir()
 
 
-def _build_aws(profile: str, region: str, stack: str, environment: Mapping[str, str]) -> Target:
-    """The names are those of infra/: everything starts with the stack's name, only the bucket is global."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        session = boto3.Session(profile_name=profile or None, region_name=region or None)
-        identity = session.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise SetupError(
-            f"{str(error).rstrip('.')}. Name an AWS profile and region (--profile, --region), "
-            "or the data folder of a running `rem up` (--data)"
-        ) from error
-    account, region = identity["Account"], session.region_name
-    partition = identity["Arn"].split(":")[1]
-    machine_arn = f"arn:{partition}:states:{region}:{account}:stateMachine:{stack}-recording"
-    queue_url = f"https://sqs.{region}.amazonaws.com/{account}/{stack}-uploads"
-    return Target(
-        session,
-        None,
-        bucket=environment.get("REM_BUCKET", f"{stack}-recordings-{account}-{region}"),
-        table=environment.get("REM_TABLE", f"{stack}-recordings"),
-        queue_url=environment.get("REM_QUEUE_URL", queue_url),
-        machine_arn=environment.get("REM_STATE_MACHINE_ARN", machine_arn),
-        keys_table=environment.get("REM_KEYS_TABLE", f"{stack}-keys"),
-    )
+def _build_local(endpoint_url: str, log_dir: Path, environment: Mapping[str, str]) -> Target:
+    connection = Connection.to_address(endpoint_url, REGION)
+    return Target(connection, Names.of_laptop().replace_from(environment), log_dir)

@@ -1,34 +1,27 @@
-"""`rem cost`: what recordings took and what AWS and the language model ask for it."""
+"""`rem cost`: the receipt of recordings, and the projection of a month."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from rem.cli.commands.executions import User
-from rem.cli.target import (
-    DEFAULT_STACK,
-    AsJson,
-    DataFolder,
-    EndpointUrl,
-    Profile,
-    Region,
-    StackName,
-    open_target,
-)
+from rem.cli import tables
+from rem.cli.options import AsJson, User, parse_length, take_groups
+from rem.cli.target import Target, TargetOptions
 from rem.core.errors import InputError
+from rem.core.places import transcript_key
+from rem.costs.bill import DAYS_PER_MONTH, Bill, project_month, read_receipts, write_bill
+from rem.costs.prices import load_prices
+from rem.transcripts.captions import format_clock
+from rem.transcripts.receipts import sum_by_stage
+from rem.transcripts.transcript import Transcript
 
-if TYPE_CHECKING:
-    from rem.costs.bill import Bill
-    from rem.transcripts.transcript import Transcript
-
-UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+app = typer.Typer()
 
 Which = Annotated[
     str,
@@ -39,16 +32,14 @@ Which = Annotated[
 Since = Annotated[str, typer.Option(help="Recordings of this long until now: 12h, 30d, 4w.", metavar="TIME")]
 
 
+@app.command()
+@take_groups
 def cost(
+    where: TargetOptions,
     recording: Which = "",
     since: Since = "30d",
     as_json: AsJson = False,
     user: User = "me",
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
 ) -> None:
     """Print the receipt of a recording, or of a user's recordings since a time, and a month's projection.
 
@@ -64,37 +55,25 @@ def cost(
     if recording and (path := Path(recording)).exists():
         transcripts = read_folder(path)
     else:
-        with open_target(profile, region, stack, endpoint_url, data) as target:
-            transcripts = list(_read_bucket(target.client("s3"), target.bucket, user, recording))
+        with where.open() as target:
+            transcripts = list(_read_stored(target, user, recording))
         if not recording:
             transcripts = [t for t in transcripts if _is_younger(t, datetime.now(UTC) - length)]
     if not transcripts:
         raise InputError(f"there is no transcript of {recording or f'the last {since}'}")
     report = build_report(transcripts, None if recording else length)
     if as_json:
-        from rem.cli import tables as printing
-
-        printing.print_json(report)
+        tables.print_json(report)
     else:
         _print(report)
 
 
-def parse_length(text: str) -> timedelta:
-    """12h, 30d, 4w.
+def read_folder(path: Path) -> list[Transcript]:
+    """Read the transcripts of a file or a folder; in a folder, other JSON files are passed over.
 
     Raises:
-        InputError: anything else.
+        InputError: the named file is no transcript.
     """
-    match = re.fullmatch(r"(\d+)([hdw])", text)
-    if not match or int(match[1]) == 0:
-        raise InputError(f"'{text}' is no length of time: write 12h, 30d or 4w")
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
-
-
-def read_folder(path: Path) -> list[Transcript]:
-    """The transcripts of a file or folder; JSON files that are no transcripts are passed over in a folder."""
-    from rem.transcripts.transcript import Transcript
-
     found = []
     for file in [path] if path.is_file() else sorted(path.rglob("*.json")):
         try:
@@ -105,15 +84,13 @@ def read_folder(path: Path) -> list[Transcript]:
     return found
 
 
-def _read_bucket(s3: Any, bucket: str, user: str, recording: str) -> Iterator[Transcript]:
-    from rem.transcripts.transcript import Transcript
-
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"transcripts/{user}/")
-    for item in (item for page in pages for item in page.get("Contents", ())):
-        name = item["Key"].rsplit("/", 1)[1]
-        if name.endswith(".json") and recording in ("", name.removesuffix(".json")):
-            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-            yield Transcript.from_json(json.loads(body))
+def _read_stored(target: Target, user: str, recording: str) -> Iterator[Transcript]:
+    """Read the transcripts of a user's recordings, or of one; a recording without one is passed over."""
+    store, library = target.store(), target.library()
+    for record in [library.read(user, recording)] if recording else library.list_recordings(user):
+        key = transcript_key(user, record["deviceId"], record["recordingId"])
+        if store.exists(key):
+            yield Transcript.from_json(store.read_json(key))
 
 
 def _is_younger(transcript: Transcript, oldest: datetime) -> bool:
@@ -121,16 +98,12 @@ def _is_younger(transcript: Transcript, oldest: datetime) -> bool:
 
 
 def build_report(transcripts: Sequence[Transcript], length: timedelta | None) -> dict[str, Any]:
-    """Stages, dollars on both architectures, and what a month would cost.
+    """Add up stages, dollars on both architectures, and the cost of a month.
 
     Args:
-        length: The time in which the recordings came; None: one recording, projected at one an hour,
-            sixteen hours a day.
+        length: The time in which the recordings came; None for one recording, whose month is one like it an
+            hour, sixteen hours a day.
     """
-    from rem.costs.bill import DAYS_PER_MONTH, project_month, read_receipts, write_bill
-    from rem.costs.prices import load_prices
-    from rem.transcripts.receipts import sum_by_stage
-
     prices = load_prices()
     receipts = [read_receipts(transcript) for transcript in transcripts]
     bills = {
@@ -171,12 +144,9 @@ def _sum(bills: Sequence[Bill]) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rem.cli import tables as printing
-    from rem.transcripts.captions import format_clock
-
-    console, arm, x86 = printing.build_console(), report["usd"]["arm64"], report["usd"]["x86"]
+    console, arm, x86 = tables.build_console(), report["usd"]["arm64"], report["usd"]["x86"]
     columns = ("", "runs", "wall s", "CPU s", "GB-s", "peak MB", "of MB", "US$ arm64", "US$ x86")
-    table = printing.build_table(*columns)
+    table = tables.build_table(*columns)
     for stage in report["stages"]:
         name = stage["name"]
         table.add_row(

@@ -4,155 +4,68 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
-from rem.cli.target import (
-    DEFAULT_STACK,
-    AsJson,
-    DataFolder,
-    EndpointUrl,
-    Profile,
-    Region,
-    StackName,
-    Target,
-    open_target,
-)
+from rem.adapters.sqs import DeadLetter
+from rem.cli import tables
+from rem.cli.options import AsJson, take_groups
+from rem.cli.target import TargetOptions
+from rem.core.errors import InputError
+from rem.core.messages import parse_message
 
-BATCH = 10  # SQS's most
-MOST_LISTED = 200
-HIDDEN_S = 30  # while they are listed, messages are hidden from other readers
-NO_MOVE_TASK = (
-    "InternalFailure",
-    "InternalError",
-    "InvalidAction",
-    "NotImplemented",
-    "UnsupportedOperation",
-    "500",
-)
 SOUND = "the message is sound: the start failed for another reason (see the log of start)"
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Messages that started nothing: list them, queue them again.",
+app = typer.Typer()
+dlq = typer.Typer(
+    no_args_is_help=True, help="Read the dead-letter queue: messages that started nothing; queue them again."
 )
+app.add_typer(dlq, name="dlq")
 
 
-@app.command("list")
-def list_messages(
-    as_json: AsJson = False,
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
-    """Show what lies in the dead-letter queue, and why. Nothing is taken out."""
-    from rem.cli import tables as printing
+@dlq.command("list")
+@take_groups
+def list_messages(where: TargetOptions, as_json: AsJson = False) -> None:
+    """Show what lies in the dead-letter queue, and why. Nothing is taken out.
 
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        rows = [_describe(message) for message in _peek(target)]
+    A message comes there after the starter has refused it five times.
+    """
+    with where.open() as target:
+        rows = [_describe(letter) for letter in target.queue().list_dead_letters()]
     if as_json:
-        printing.print_json({"messages": rows})
+        tables.print_json({"messages": rows})
         return
-    table = printing.build_table("sent", "what", "why")
+    table = tables.build_table("sent", "what", "why")
     for row in rows:
-        sent = printing.format_moment(row["sentAt"])
-        table.add_row(sent, printing.shorten(row["what"], 200), row["why"])
-    printing.build_console().print(table if rows else "The dead-letter queue is empty.", markup=False)
+        sent = tables.format_moment(row["sentAt"])
+        table.add_row(sent, tables.shorten(row["what"], 200), row["why"])
+    tables.build_console().print(table if rows else "The dead-letter queue is empty.", markup=False)
 
 
-@app.command("redrive")
-def redrive_messages(
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
-    """Put every message of the dead-letter queue on the uploads queue again."""
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        unusable = sum(row["why"] != SOUND for row in map(_describe, _peek(target)))
-        moved = move_messages(target)
+@dlq.command("redrive")
+@take_groups
+def redrive_messages(where: TargetOptions) -> None:
+    """Put every message of the dead-letter queue on the uploads queue again.
+
+    Do it after mending the cause: a message that cannot be understood comes back.
+    """
+    with where.open() as target:
+        queue = target.queue()
+        unusable = sum(_describe(letter)["why"] != SOUND for letter in queue.list_dead_letters())
+        moved = queue.redrive_dead_letters()
     typer.echo(f"{moved} message(s) queued again" if moved else "The dead-letter queue is empty.")
     if unusable and moved:
         typer.echo(f"{unusable} of them cannot be understood and will come back: see `rem dlq list`.")
 
 
-def move_messages(target: Target) -> int:
-    """All of them, by SQS's own move task; one by one where the server has no such thing. How many."""
-    from botocore.exceptions import ClientError
-
-    sqs = target.client("sqs")
-    names = ["QueueArn", "ApproximateNumberOfMessages"]
-    about = sqs.get_queue_attributes(QueueUrl=target.dead_letter_url, AttributeNames=names)["Attributes"]
-    waiting = int(about["ApproximateNumberOfMessages"])
-    if not waiting:
-        return 0
-    try:
-        sqs.start_message_move_task(SourceArn=about["QueueArn"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in NO_MOVE_TASK:
-            raise
-        return _move_one_by_one(sqs, target)
-    return waiting
-
-
-def _move_one_by_one(sqs: Any, target: Target) -> int:
-    """Sent first, deleted then: a crash in between repeats a message, which starts nothing twice."""
-    moved = 0
-    while messages := _receive(sqs, target.dead_letter_url):
-        for message in messages:
-            sqs.send_message(QueueUrl=target.queue_url, MessageBody=message["Body"])
-            sqs.delete_message(QueueUrl=target.dead_letter_url, ReceiptHandle=message["ReceiptHandle"])
-            moved += 1
-    return moved
-
-
-def _peek(target: Target) -> list[dict[str, Any]]:
-    """Receive all, then make them visible again."""
-    sqs = target.client("sqs")
-    found: list[dict[str, Any]] = []
-    while len(found) < MOST_LISTED and (messages := _receive(sqs, target.dead_letter_url)):
-        found += messages
-    for message in found:
-        sqs.change_message_visibility(
-            QueueUrl=target.dead_letter_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-        )
-    return found
-
-
-def _receive(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
-    answer = sqs.receive_message(
-        QueueUrl=queue_url,
-        MaxNumberOfMessages=BATCH,
-        VisibilityTimeout=HIDDEN_S,
-        WaitTimeSeconds=1,
-        AttributeNames=["All"],
-    )
-    messages: list[dict[str, Any]] = answer.get("Messages", [])
-    return messages
-
-
-def _describe(message: dict[str, Any]) -> dict[str, Any]:
-    """What the message is and why the starter could not use it: its own parser is asked again."""
-    attributes = message.get("Attributes", {})
-    what, why = _explain(message["Body"])
-    return {
-        "messageId": message["MessageId"],
-        "sentAt": datetime.fromtimestamp(int(attributes.get("SentTimestamp", 0)) / 1000, UTC),
-        "what": what,
-        "why": why,
-    }
+def _describe(letter: DeadLetter) -> dict[str, Any]:
+    recordings, reason = _explain(letter.body)
+    return {"messageId": letter.message_id, "sentAt": letter.sent_at, "what": recordings, "why": reason}
 
 
 def _explain(body: str) -> tuple[str, str]:
-    from rem.core.errors import InputError
-    from rem.core.messages import parse_message
-
+    """Tell what a message announces, and why the starter refused it, by the starter's own parser."""
     try:
         document = json.loads(body)
     except json.JSONDecodeError as error:
@@ -169,7 +82,7 @@ def _explain(body: str) -> tuple[str, str]:
 
 
 def _find_keys(document: dict[str, Any]) -> Iterator[str]:
-    """Keys of an S3 event that are no raw keys."""
+    """Find the object keys of an S3 event, of which none is a raw key."""
     for record in document.get("Records", []):
         if key := record.get("s3", {}).get("object", {}).get("key"):
             yield str(key)

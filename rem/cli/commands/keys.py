@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rem.cli.target import (
-    DEFAULT_STACK,
-    AsJson,
-    DataFolder,
-    EndpointUrl,
-    Profile,
-    Region,
-    StackName,
-    Target,
-    open_target,
-)
+from rem.cli import tables
+from rem.cli.options import AsJson, take_groups
+from rem.cli.target import TargetOptions
+from rem.core.api_keys import Key, Scope
 
-if TYPE_CHECKING:
-    from rem.core.api_keys import Key
-    from rem.library.keyring import Keyring
-
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Make, list and revoke the keys with which devices upload and people read.",
-    rich_markup_mode=None,
+app = typer.Typer()
+keys = typer.Typer(
+    no_args_is_help=True, help="Make, list and revoke the keys with which devices upload and people read."
 )
+app.add_typer(keys, name="keys")
 
 Name = Annotated[str, typer.Argument(help="What it is for, e.g. phone. Only for you.", metavar="NAME")]
 KeyId = Annotated[str, typer.Argument(help="The key's id, as `rem keys list` shows it.", metavar="ID")]
@@ -40,88 +28,60 @@ IngestOnly = Annotated[
 ]
 
 
-@app.command()
+@keys.command()
+@take_groups
 def add(
+    where: TargetOptions,
     name: Name = "",
     user: User = "me",
     device: Device = "",
     ingest_only: IngestOnly = False,
     as_json: AsJson = False,
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
 ) -> None:
     """Make a key and print it. It cannot be shown again.
 
+    The first line on standard output is the key alone, for scripts.
+
     Example: rem keys add pocket --device badge-1 --ingest-only
     """
-    from rem.cli.tables import print_json
-    from rem.core.api_keys import Scope
-
     scope = Scope.INGEST if ingest_only else Scope.ALL
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        key, text = open_keyring(target).add(user, scope=scope, device_id=device or None, name=name)
+    with where.open() as target:
+        key, text = target.keyring().add(user, scope=scope, device_id=device or None, name=name)
     if as_json:
-        print_json({**key.to_json(), "key": text})
+        tables.print_json({**key.to_json(), "key": text})
         return
     typer.echo(text)
     typer.echo(f"Keep it now: only its hash is stored. {_describe(key)}", err=True)
 
 
-@app.command("list")
-def list_(
-    as_json: AsJson = False,
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
+@keys.command("list")
+@take_groups
+def list_(where: TargetOptions, as_json: AsJson = False) -> None:
     """List the keys, the newest first: what they are for and when they were last used (to the hour)."""
-    from rem.cli import tables as printing
-
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        keys = open_keyring(target).list()
+    with where.open() as target:
+        found = target.keyring().list()
     if as_json:
-        printing.print_json({"keys": [key.to_json() for key in keys]})
+        tables.print_json({"keys": [key.to_json() for key in found]})
         return
-    table = printing.build_table("id", "name", "user", "may", "made", "last used", "revoked")
-    for key in keys:
+    table = tables.build_table("id", "name", "user", "may", "made", "last used", "revoked")
+    for key in found:
         moments = (key.created_at, key.last_seen_at, key.revoked_at)
-        table.add_row(key.key_id, key.name, key.user_id, _describe(key), *map(_show_moment, moments))
-    printing.build_console().print(table if keys else "There are no keys: `rem keys add` makes one.")
+        table.add_row(key.key_id, key.name, key.user_id, _describe(key), *map(tables.format_iso, moments))
+    tables.build_console().print(table if found else "There are no keys: `rem keys add` makes one.")
 
 
-@app.command()
-def revoke(
-    key_id: KeyId,
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
-    """End a key, from the next request on. What was uploaded with it stays."""
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        open_keyring(target).revoke(key_id)
+@keys.command()
+@take_groups
+def revoke(key_id: KeyId, where: TargetOptions) -> None:
+    """End a key, from the next request on. The recordings that it uploaded stay.
+
+    Example: rem keys revoke fm7eslp5l4
+    """
+    with where.open() as target:
+        target.keyring().revoke(key_id)
     typer.echo(f"{key_id} is revoked")
 
 
-def open_keyring(target: Target) -> Keyring:
-    from rem.adapters.dynamodb import DynamoKeys
-    from rem.library.keyring import Keyring
-
-    return Keyring(DynamoKeys(target.keys_table, target.client("dynamodb")))
-
-
 def _describe(key: Key) -> str:
-    what = "upload" if key.scope == "ingest" else "upload and read"
-    return f"{what}, only {key.device_id}" if key.device_id else what
-
-
-def _show_moment(moment: str | None) -> str:
-    from rem.cli.tables import format_moment
-
-    return format_moment(datetime.fromisoformat(moment)) if moment else ""
+    allowed = "upload" if key.scope == Scope.INGEST else "upload and read"
+    return f"{allowed}, only {key.device_id}" if key.device_id else allowed

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rem.cli.commands.executions import User, find_execution_of
-from rem.cli.target import (
-    DEFAULT_STACK,
-    AsJson,
-    DataFolder,
-    EndpointUrl,
-    Profile,
-    Region,
-    StackName,
-    Target,
-    open_target,
-)
+from rem.cli import tables
+from rem.cli.options import AsJson, User, take_groups
+from rem.cli.target import TargetOptions
+from rem.core.errors import InputError
+from rem.library.work import stop_execution
+from rem.transcripts.captions import format_clock
 
-if TYPE_CHECKING:
-    from rem.core import Json
-    from rem.library.library import Library
+app = typer.Typer()
 
 RecordingId = Annotated[
     str, typer.Argument(help="A recording's id, as `rem list` shows it.", metavar="RECORDING")
@@ -37,25 +29,23 @@ NewNames = Annotated[
 ]
 
 
-def list_(
-    user: User = "me",
-    as_json: AsJson = False,
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
-    """List a user's recordings, the newest first."""
-    from rem.cli import tables as printing
-    from rem.transcripts.captions import format_clock
+@app.command("list")
+@take_groups
+def list_(where: TargetOptions, user: User = "me", as_json: AsJson = False) -> None:
+    """List a user's recordings, the newest first.
 
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        records = open_library(target).list_recordings(user)
+    Examples:
+
+      rem list
+
+      rem list --profile work --region eu-central-1 --json
+    """
+    with where.open() as target:
+        records = target.library().list_recordings(user)
     if as_json:
-        printing.print_json({"recordings": records})
+        tables.print_json({"recordings": records})
         return
-    table = printing.build_table("recording", "started", "status", "length", "title, or what went wrong")
+    table = tables.build_table("recording", "started", "status", "length", "title, or what went wrong")
     for record in records:
         error = record.get("error") or {}
         table.add_row(
@@ -65,19 +55,12 @@ def list_(
             format_clock(record["durationSeconds"]) if "durationSeconds" in record else "",
             error.get("message") or record.get("title", ""),
         )
-    printing.build_console().print(table if records else f"{user} has no recordings.", markup=False)
+    tables.build_console().print(table if records else f"{user} has no recordings.", markup=False)
 
 
-def rename(
-    recording: RecordingId,
-    names: NewNames,
-    user: User = "me",
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
+@app.command()
+@take_groups
+def rename(recording: RecordingId, names: NewNames, where: TargetOptions, user: User = "me") -> None:
     """Name voices in all documents of a recording. The labels stay: they can be renamed at any time.
 
     Examples:
@@ -87,8 +70,8 @@ def rename(
       rem rename walk-1 Anna Ben Ben Anna      (swaps two names)
     """
     new_names = pair_names(names)
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        known = open_library(target).rename_speakers(user, recording, new_names)
+    with where.open() as target:
+        known = target.library().rename_speakers(user, recording, new_names)
     for label, given in known.items():
         typer.echo(f"{label} is {given}")
 
@@ -99,8 +82,6 @@ def pair_names(words: Sequence[str]) -> dict[str, str]:
     Raises:
         InputError: a speaker has no name, or two.
     """
-    from rem.core.errors import InputError
-
     if len(words) % 2:
         raise InputError(f"'{words[-1]}' has no name beside it: give each voice and its name, in pairs")
     names = dict(zip(words[::2], words[1::2], strict=True))
@@ -109,42 +90,20 @@ def pair_names(words: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def delete(
-    recording: RecordingId,
-    user: User = "me",
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
-    endpoint_url: EndpointUrl = "",
-    data: DataFolder = None,
-) -> None:
-    """Delete a recording: its sound, every artifact, every document, its record. Prints what it removed.
+@app.command()
+@take_groups
+def delete(recording: RecordingId, where: TargetOptions, user: User = "me") -> None:
+    """Delete a recording for good: its sound, every artifact, every document, its record.
 
-    A running execution is stopped first. There is no way back.
+    Stops a running execution first, and prints what it removed. There is no way back.
+
+    Example: rem delete talk-18f20989
     """
-    with open_target(profile, region, stack, endpoint_url, data) as target:
-        library = open_library(target)
-        _stop_execution(target, library.read(user, recording))
+    with where.open() as target:
+        library = target.library()
+        stopped = stop_execution(library.read(user, recording), library.store, target.executions())
+        if stopped is not None:
+            typer.echo(f"stopped {stopped.name}")
         removed = library.delete(user, recording)
     for name in removed:
         typer.echo(f"removed {name}")
-
-
-def open_library(target: Target) -> Library:
-    from rem.adapters.dynamodb import DynamoCatalog
-    from rem.adapters.s3 import S3Store
-    from rem.library.library import Library
-
-    store = S3Store(target.bucket, target.client("s3"))
-    return Library(store, DynamoCatalog(target.table, target.client("dynamodb")))
-
-
-def _stop_execution(target: Target, record: Json) -> None:
-    """A stage that still runs would write after the deletion."""
-    from rem.adapters.step_functions import Executions
-
-    execution = find_execution_of(target, record)
-    if execution is not None and execution.is_running:
-        known = Executions(target.machine_arn, target.client("stepfunctions"))
-        known.stop(execution, "The recording was deleted.")
-        typer.echo(f"stopped {execution.name}")

@@ -1,16 +1,26 @@
-"""`rem recipes`: which recipes there are, whether they can be used, and what they would cost."""
+"""`rem recipes`: the recipes that there are, checked, and their prices on a transcript."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from rem.core.recipes import Recipe
-    from rem.transcripts.transcript import Transcript
+from functions.enrich.estimate import estimate_usage
+from functions.enrich.schemas import check_output
+from rem.cli import tables
+from rem.cli.options import AsJson
+from rem.core.errors import InputError
+from rem.core.recipes import Recipe
+from rem.definition import load_stages
+from rem.stage.recipe_files import load_recipes
+from rem.transcripts.transcript import Transcript
+
+app = typer.Typer()
 
 TranscriptFile = Annotated[
     Path | None,
@@ -28,20 +38,18 @@ Folder = Annotated[
 Model = Annotated[
     str, typer.Option("--enrich-model", help="For recipes that name no model.", metavar="MODEL")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for scripts.")]
 
 
+@app.command()
 def recipes(
     transcript: TranscriptFile = None, folder: Folder = "", model: Model = "", as_json: AsJson = False
 ) -> None:
     """List and check the recipes; with a transcript, print what each would ask and cost at most.
 
-    Exit code 2 where a recipe cannot be used. Nothing is sent anywhere.
-    """
-    from functions.enrich.schemas import check_output
-    from rem.definition import load_stages
-    from rem.stage.recipe_files import load_recipes
+    Nothing is sent anywhere. Exit code: 0 all recipes can be used, 2 one cannot.
 
+    Example: rem recipes transcripts/meeting.json --recipes ~/recipes
+    """
     model = model or str(load_stages()["enrich"].settings["enrich_model"])
     found = list(load_recipes(folder).values())
     for recipe in found:
@@ -49,15 +57,12 @@ def recipes(
     spoken = None if transcript is None else _load_transcript(transcript)
     rows = [_describe(recipe, recipe.model or model, spoken) for recipe in found]
     if as_json:
-        print(json.dumps({"recipes": rows}))
+        tables.print_json({"recipes": rows})
     else:
         _print_table(rows)
 
 
 def _load_transcript(path: Path) -> Transcript:
-    from rem.core.errors import InputError
-    from rem.transcripts.transcript import Transcript
-
     try:
         return Transcript.from_json(json.loads(path.read_text("utf8")))
     except OSError as error:
@@ -76,17 +81,12 @@ def _describe(recipe: Recipe, model: str, transcript: Transcript | None) -> dict
         "minSpeechSeconds": recipe.min_speech_s,
     }
     if transcript is not None:
-        from functions.enrich.estimate import estimate_usage
-
         row["applies"] = recipe.applies_to(transcript.language, transcript.speech_s)
         row["atMost"] = estimate_usage(transcript, recipe, model).to_json() if row["applies"] else None
     return row
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     prices = ("requests", "tokens in", "tokens out", "US$ at most") if "applies" in rows[0] else ()
     table = Table("recipe", "output", "model", "", *prices, box=None, padding=(0, 2, 0, 0))
     total_usd, unknown = 0.0, False

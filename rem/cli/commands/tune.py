@@ -3,51 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from ruamel.yaml import YAML
 
-from rem.cli.target import DEFAULT_STACK, AsJson, Profile, Region, StackName, open_target
+from rem.adapters.models import DEMO, DEMO_DIR
+from rem.cli import tables
+from rem.cli.options import AsJson, take_groups
+from rem.cli.run_options import ModelOptions, RunOptions
+from rem.cli.target import AccountOptions
 from rem.core.errors import InputError, SetupError
+from rem.costs.prices import load_prices
+from rem.costs.sizes import Trial, choose
+from rem.definition import STAGES_FILE, load_stages
+from rem.home.trials import run_trials
 
-if TYPE_CHECKING:
-    from rem.costs.sizes import Trial
+LEAST_MB, MOST_MB = 128, 10_240  # what Lambda has
+
+app = typer.Typer()
 
 Stage = Annotated[str, typer.Argument(help="prepare, transcribe, diarize, cluster, …", metavar="STAGE")]
 Sizes = Annotated[
     str, typer.Option("--memory", help="Sizes in MB, with commas between them.", metavar="MB,…")
 ]
-Sample = Annotated[
-    Path | None,
-    typer.Option(help="Recording to work on. Default: the demo, with the demo models.", metavar="FILE"),
-]
-Execution = Annotated[
-    str,
-    typer.Option(
-        "--execution", help="On AWS: repeat what this one sent. Default: the newest.", metavar="NAME"
-    ),
-]
-Whisper = Annotated[str, typer.Option(help="As in `rem run`.", metavar="MODEL")]
-Diarization = Annotated[str, typer.Option(help="As in `rem run`.", metavar="MODEL")]
-Plot = Annotated[Path, typer.Option(help="Where the plot goes.", metavar="FILE.png")]
-Apply = Annotated[bool, typer.Option("--apply", help="Write the chosen size to statemachine/stages.yaml.")]
-LEAST_MB, MOST_MB = 128, 10_240
 
 
+@dataclass(frozen=True, slots=True)
+class WorkOptions:
+    """The work on which the stage is measured: a recording on this machine, or an execution on AWS."""
+
+    sample: Annotated[
+        Path | None,
+        typer.Option(help="Recording to work on. Default: the demo, with the demo models.", metavar="FILE"),
+    ] = None
+    execution: Annotated[
+        str,
+        typer.Option(
+            help="On AWS: repeat what this execution sent. Default: the newest that succeeded.",
+            metavar="NAME",
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """The forms of the result beside the printed table."""
+
+    plot: Annotated[Path, typer.Option(help="Where the plot goes.", metavar="FILE.png")] = Path(
+        "build/tune.png"
+    )
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the chosen size to statemachine/stages.yaml.")
+    ] = False
+    as_json: AsJson = False
+
+
+@app.command()
+@take_groups
 def tune(
     stage: Stage,
+    work: WorkOptions,
+    models: ModelOptions,
+    result: ResultOptions,
+    where: AccountOptions,
     memory: Sizes = "1769,3008,3538,5307",
-    sample: Sample = None,
-    whisper: Whisper = "",
-    diarization: Diarization = "",
-    execution: Execution = "",
-    plot: Plot = Path("build/tune.png"),
-    apply: Apply = False,
-    as_json: AsJson = False,
-    profile: Profile = "",
-    region: Region = "",
-    stack: StackName = DEFAULT_STACK,
 ) -> None:
     """Run one stage at each memory size and print and draw time and cost by size.
 
@@ -62,28 +84,33 @@ def tune(
 
       rem tune diarize --memory 1769,3538 --region eu-central-1 --execution walk-17
     """
-    from rem.cli import tables as printing
-    from rem.costs.prices import load_prices
-    from rem.costs.sizes import choose
-    from rem.definition import STAGES_FILE, load_stages
-
     if stage not in load_stages():
         raise InputError(f"there is no stage '{stage}': {', '.join(load_stages())}")
     sizes = parse_sizes(memory)
-    if profile or region:
-        if sample or whisper or diarization:
+    if where.asks_for_aws:
+        if work.sample or models != ModelOptions():
             raise InputError("--sample and the models are for this machine: on AWS name an --execution")
-        trials = _run_on_aws(stage, sizes, execution, profile, region, stack)
+        with where.open() as target:
+            trials = target.lambda_sizes().try_sizes(stage, work.execution, sizes)
     else:
-        trials = _run(stage, sizes, sample, whisper, diarization)
+        trials = _run(stage, sizes, work.sample, models)
+    _report(stage, trials, result)
+
+
+def _report(stage: str, trials: Sequence[Trial], result: ResultOptions) -> None:
+    """Draw and print the trials, and write the chosen size where that is asked for.
+
+    Raises:
+        SetupError: a size is to be written, and none leaves room.
+    """
     price, chosen = load_prices().aws.lambda_gb_s_arm64, choose(trials)
-    draw(stage, trials, price, plot)
-    if as_json:
+    draw(stage, trials, price, result.plot)
+    if result.as_json:
         rows = [{**_to_json(trial, price), "chosen": trial == chosen} for trial in trials]
-        printing.print_json({"stage": stage, "trials": rows, "plot": str(plot)})
+        tables.print_json({"stage": stage, "trials": rows, "plot": str(result.plot)})
     else:
-        _print(trials, price, chosen, plot)
-    if apply:
+        _print(trials, price, chosen, result.plot)
+    if result.apply:
         if chosen is None:
             raise SetupError("no size leaves room for a larger recording: try more memory")
         set_memory(STAGES_FILE, stage, chosen.memory_mb)
@@ -91,10 +118,10 @@ def tune(
 
 
 def parse_sizes(text: str) -> list[int]:
-    """Sorted, each once.
+    """Read memory sizes in MB, sorted, each once.
 
     Raises:
-        InputError: no numbers, or none that Lambda has.
+        InputError: they are no numbers, or none that Lambda has.
     """
     try:
         sizes = sorted({int(part) for part in text.split(",")})
@@ -105,28 +132,13 @@ def parse_sizes(text: str) -> list[int]:
     return sizes
 
 
-def _run(
-    stage: str, sizes: Sequence[int], sample: Path | None, whisper: str, diarization: str
-) -> list[Trial]:
-    from rem.adapters.models import DEMO, DEMO_DIR
-    from rem.cli.run import RunOptions
-    from rem.costs.sizes import Trial
-    from rem.home.trials import run_trials
-
-    default = DEMO if sample is None else ""
-    options = RunOptions(whisper or default, diarization or default, "en" if sample is None else "", None)
-    reports = run_trials(stage, sizes, sample or DEMO_DIR / "standup.wav", options.to_settings())
+def _run(stage: str, sizes: Sequence[int], sample: Path | None, models: ModelOptions) -> list[Trial]:
+    """Try the sizes on this machine; without a sample on the demo, with its models."""
+    if sample is None:
+        models = ModelOptions(models.whisper or DEMO, models.diarization or DEMO, models.language or "en")
+    settings = RunOptions(models).to_settings()
+    reports = run_trials(stage, sizes, sample or DEMO_DIR / "standup.wav", settings)
     return [Trial(r.memory_mb, r.duration_ms / 1000, r.cpu_s, r.max_memory_mb) for r in reports]
-
-
-def _run_on_aws(
-    stage: str, sizes: Sequence[int], execution: str, profile: str, region: str, stack: str
-) -> list[Trial]:
-    from rem.adapters.lambda_sizes import Versions
-
-    with open_target(profile, region, stack, "", None) as target:
-        versions = Versions(target.session, target.bucket, target.machine_arn)
-        return versions.try_sizes(stage, execution, sizes)
 
 
 def _to_json(trial: Trial, price: float) -> dict[str, Any]:
@@ -142,9 +154,7 @@ def _to_json(trial: Trial, price: float) -> dict[str, Any]:
 
 
 def _print(trials: Sequence[Trial], price: float, chosen: Trial | None, plot: Path) -> None:
-    from rem.cli import tables as printing
-
-    table = printing.build_table(
+    table = tables.build_table(
         "MB", "threads", "wall s", "CPU s", "peak MB", "s at its vCPU", "US$ arm64", ""
     )
     for trial in trials:
@@ -158,14 +168,14 @@ def _print(trials: Sequence[Trial], price: float, chosen: Trial | None, plot: Pa
             f"{trial.gb_s * price:.6f}",
             "cheapest with room" if trial == chosen else "",
         )
-    console = printing.build_console()
+    console = tables.build_console()
     console.print(table)
     console.print(str(plot))
 
 
 def draw(stage: str, trials: Sequence[Trial], price: float, path: Path) -> None:
-    """Time and cost by memory, as a PNG."""
-    import matplotlib
+    """Draw time and cost by memory size into a PNG file."""
+    import matplotlib  # half a second that other commands do not wait
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -186,12 +196,10 @@ def draw(stage: str, trials: Sequence[Trial], price: float, path: Path) -> None:
 
 
 def set_memory(path: Path, stage: str, memory_mb: int) -> None:
-    """Change one number of stages.yaml; comments and layout stay."""
-    from ruamel.yaml import YAML
-
+    """Change one number of stages.yaml and leave its comments and its layout as they are."""
     yaml = YAML()
     yaml.preserve_quotes = True
-    yaml.width = 10_000
+    yaml.width = 10_000  # never breaks a line
     document = yaml.load(path.read_text())
     document[stage]["memory_mb"] = memory_mb
     with path.open("w") as file:

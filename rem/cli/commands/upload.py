@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import httpx2
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from rem.cli.target import AsJson
-from rem.core.errors import EXIT_BAD_INPUT
+from rem.cli.options import AsJson
+from rem.cli.tables import print_json
+from rem.cli.uploader import Uploader
+from rem.core.errors import EXIT_BAD_INPUT, InputError
+from rem.library.media import find_media
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-    from rem.cli.uploader import Uploader
-
+app = typer.Typer()
 
 Files = Annotated[
     list[Path], typer.Argument(help="Sound or video files, or folders of them.", metavar="FILE")
@@ -25,19 +27,16 @@ Key = Annotated[str, typer.Option(envvar="REM_KEY", help="A key of `rem keys add
 Device = Annotated[str, typer.Option(help="The device that the recordings are listed under.", metavar="ID")]
 
 
+@app.command()
 def upload(
     files: Files, to: Url = "", key: Key = "", device: Device = "cli", as_json: AsJson = False
 ) -> None:
-    """Send recordings to a REM server. What breaks off goes on when the command is repeated.
+    """Send recordings to a REM server. An upload that breaks off goes on when the command is repeated.
+
+    Exit code: 0 all sent, 2 a file cannot be taken (the others are sent) or the server refuses the key.
 
     Example: rem upload talk.m4a --to http://127.0.0.1:8787 --key rem_…
     """
-    import httpx2
-
-    from rem.cli.tables import print_json
-    from rem.cli.uploader import Uploader
-    from rem.core.errors import InputError
-
     if not to.startswith(("http://", "https://")):
         raise InputError("name the server: --to http://HOST:PORT, or REM_URL in the environment")
     if not key:
@@ -51,9 +50,6 @@ def upload(
 
 
 def _find_files(named: list[Path]) -> list[Path]:
-    from rem.core.errors import InputError
-    from rem.library.media import find_media
-
     found = [file for path in named for file in (find_media(path) if path.is_dir() else [path])]
     if not found:
         raise InputError("there is no sound or video file in what you named")
@@ -61,12 +57,10 @@ def _find_files(named: list[Path]) -> list[Path]:
 
 
 def _upload_all(uploader: Uploader, files: list[Path], *, quiet: bool) -> list[dict[str, Any]]:
-    """One row per file. What cannot be taken does not hold back the others; a bad key or server does."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    """Send the files one after the other; a row for each.
 
-    from rem.core.errors import InputError
-
+    A file that cannot be taken does not hold back the others; a bad key or server ends the command.
+    """
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     rows: list[dict[str, Any]] = []

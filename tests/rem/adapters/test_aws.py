@@ -151,8 +151,8 @@ def test_executions_are_described_and_read_newest_first(stack):
     executions = Executions(machine, sfn)
     assert executions.find("one") is None
     assert executions.start("one", {})
-    assert not executions.start("one", {})
     wait_until(lambda: executions.find("one").status == "FAILED")
+    assert not executions.start("one", {})
     arn = executions.find("one").arn
     assert executions.find(arn).name == "one"
     ids = [event["id"] for event in executions.read_history(arn, newest_first=True)]

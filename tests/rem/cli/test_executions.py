@@ -6,7 +6,7 @@ import pytest
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.step_functions import Executions
-from rem.cli.commands.executions import choose_failed
+from rem.cli.commands.redrive import choose_failed
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
 from rem.home.resources import MACHINE_ARN, TABLE

@@ -2,14 +2,19 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
 
+from rem.adapters.dynamodb import DynamoCatalog
+from rem.adapters.s3 import S3Store
 from rem.cli.main import app
 from rem.core.errors import SetupError
 from rem.core.places import transcript_key
+from rem.core.records import Status
+from rem.home.resources import BUCKET, TABLE
 from rem.lambdas.function import REGION, Report
 from tests.rem.costs.test_bill import transcript
 
@@ -66,15 +71,14 @@ def test_stages_reads_the_report_lines_of_cloudwatch_since_a_time(installation, 
 
 
 def test_cost_reads_the_transcripts_of_the_bucket(installation):
-    s3 = installation.aws.client("s3")
-    old = transcript().to_json()
-    now = old | {"transcribedAt": datetime.now(UTC).isoformat()}
-    for name, document in {"old": old | {"transcribedAt": "2020-01-01T00:00:00+00:00"}, "new": now}.items():
-        key = transcript_key("me", "dev", name)
-        s3.put_object(Bucket="rem-recordings", Key=key, Body=json.dumps(document).encode())
-        s3.put_object(Bucket="rem-recordings", Key=key.replace(".json", ".srt"), Body=b"1")
-    other = transcript_key("somebody", "dev", "new")
-    s3.put_object(Bucket="rem-recordings", Key=other, Body=json.dumps(now).encode())
+    store = S3Store(BUCKET, installation.aws.client("s3"))
+    catalog = DynamoCatalog(TABLE, installation.aws.client("dynamodb"))
+    old = transcript().to_json() | {"transcribedAt": "2020-01-01T00:00:00+00:00"}
+    new = old | {"transcribedAt": datetime.now(UTC).isoformat()}
+    for user, name, document in (("me", "old", old), ("me", "new", new), ("somebody", "new", new)):
+        catalog.advance(replace(transcript().recording, user_id=user, recording_id=name), Status.COMPLETE, {})
+        store.write_json(transcript_key(user, "dev", name), document)
+    catalog.advance(replace(transcript().recording, recording_id="unfinished"), Status.TRANSCRIBING, {})
     month = installation.rem_json("cost", "--since", "30d")
     assert month["recordings"] == 1
     assert month["soundSeconds"] == 300.0
@@ -82,6 +86,7 @@ def test_cost_reads_the_transcripts_of_the_bucket(installation):
     one = installation.rem_json("cost", "old")
     assert one["recordings"] == 1
     assert one["usd"]["arm64"]["totalUsd"] == pytest.approx(month["usd"]["arm64"]["totalUsd"])
-    code, text = installation.rem("cost", "nobody")
-    assert code == 2
-    assert "there is no transcript of nobody" in text
+    code, text = installation.rem("cost", "unfinished")
+    assert (code, "there is no transcript of unfinished" in text) == (2, True)
+    code, text = installation.rem("cost", "nothing")
+    assert (code, "me has no recording 'nothing'" in text) == (2, True)

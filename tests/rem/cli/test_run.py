@@ -3,7 +3,8 @@ import json
 import pytest
 
 from rem.adapters.models import resolve_diarization, resolve_whisper
-from rem.cli.run import RunOptions, find_recordings, write_documents
+from rem.cli.run import find_recordings, write_documents
+from rem.cli.run_options import ModelOptions
 from rem.core.errors import InputError, SetupError
 from rem.home.session import Outcome
 from rem.library.media import build_recording_id
@@ -87,12 +88,12 @@ def test_a_model_folder_refuses_a_language_that_its_vocabulary_lacks(tmp_path):
     ("given", "code"), [("", ""), ("auto", ""), ("English", "en"), ("en-GB", "en"), ("ENG", "en")]
 )
 def test_the_language_of_a_run_becomes_whispers_code(given, code):
-    assert RunOptions("demo", "demo", given, None).to_settings()["language"] == code
+    assert ModelOptions("demo", "demo", given).to_settings()["language"] == code
 
 
 def test_a_run_refuses_an_unknown_language_with_the_nearest_ones():
     with pytest.raises(InputError, match=r"'klingon' .* did you mean Lingala"):
-        RunOptions("demo", "demo", "klingon", None).to_settings()
+        ModelOptions("demo", "demo", "klingon").to_settings()
 
 
 def test_model_that_was_fetched_before_needs_no_network(tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from rem.cli.commands.cost import build_report, parse_length, read_folder
+from rem.cli.commands.cost import build_report, read_folder
+from rem.cli.options import parse_length
 from rem.core.errors import InputError
 from rem.core.recordings import Recording
 from rem.costs.bill import count_transitions, project_month, write_bill

@@ -1,13 +1,10 @@
 import io
 import json
 from datetime import UTC, datetime
-from pathlib import Path
-from types import SimpleNamespace
 
 from rich.console import Console
 
-from rem.cli.progress import Display
-from rem.core.recordings import Recording
+from rem.cli.progress import LiveProgress
 from rem.executions.history import read_states
 
 
@@ -56,16 +53,12 @@ def test_a_long_state_tells_a_log_that_it_moves():
     """Without a terminal: a line when there is something new and the last one is old enough."""
     now_s = 0.0
     console = Console(file=io.StringIO(), width=120)
-    upload = SimpleNamespace(
-        path=Path("walk.wav"),
-        recording=Recording("walk", "me", "dev", "2026-01-01", "b", "raw/me/dev/2026/01/01/walk.wav"),
-    )
-    with Display(console, files=1, clock=lambda: now_s) as display:
+    with LiveProgress(console, files=1, clock=lambda: now_s) as progress:
         for now_s in range(0, 61, 5):
             heard = {"stage": "transcribe", "recordingId": "walk", "part": 0}
             line = heard | {"doneSeconds": 10.0 * min(now_s, 30), "totalSeconds": 600.0}
-            display.on_log("transcribe", json.dumps(line))
-            display.show(upload, {"Transcribe": read_states(HISTORY)["Transcribe"]})
+            progress.on_log("transcribe", json.dumps(line))
+            progress.show("walk", "walk.wav", {"Transcribe": read_states(HISTORY)["Transcribe"]})
     assert console.file.getvalue().splitlines() == [
         "Transcribe 1/2 3:20 of 10:00",
         "Transcribe 1/2 5:00 of 10:00",

@@ -199,22 +199,23 @@ class TestCommand:
 
 class TestRunOptions:
     def settings(self, **changes):
-        from rem.cli.run import RunOptions
+        from rem.cli.run_options import ModelOptions, NoteOptions, RunOptions
 
-        return RunOptions("demo", "demo", "en", None, **changes).to_settings()
+        models, engine = ModelOptions("demo", "demo", "en"), changes.pop("enrich_engine", "")
+        return RunOptions(models, NoteOptions(**changes), enrich_engine=engine).to_settings()
 
     def test_nothing_asked_is_what_stages_yaml_says(self, monkeypatch):
         monkeypatch.delenv("REM_RECIPES", raising=False)
         assert not {"recipes", "recipe_names", "enrich_model", "enrich_engine"} & set(self.settings())
 
     def test_recipes_model_and_no_enrich(self):
-        chosen = self.settings(recipes=("notes", "chapters"), enrich_model="llama3.3")
+        chosen = self.settings(recipe=["notes", "chapters"], enrich_model="llama3.3")
         assert (chosen["recipe_names"], chosen["enrich_model"]) == ("notes,chapters", "llama3.3")
         assert self.settings(enrich=False)["recipe_names"] == "none"
 
     def test_misspelt_recipe_is_found_out_before_the_work(self):
         with pytest.raises(SetupError, match="no recipe 'note'"):
-            self.settings(recipes=("note",))
+            self.settings(recipe=["note"])
 
     def test_own_folder_and_ceiling_come_from_the_environment(self, monkeypatch, tmp_path):
         monkeypatch.chdir(tmp_path)

@@ -1,0 +1,40 @@
+"""Executions and recordings by the names that people give."""
+
+from __future__ import annotations
+
+from rem.cli.target import Target
+from rem.core import Json
+from rem.core.errors import InputError
+from rem.executions.execution import Execution
+from rem.library import work
+
+
+def find_execution(target: Target, user: str, name: str) -> Execution:
+    """Find an execution by its name, its ARN, or the recording that it works on.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = target.executions().find(name)
+    if found is None:
+        found = find_execution_of(target, read_record(target, user, name))
+    if found is None:
+        raise InputError(f"the recording {name} has no execution that is known: see `rem executions`")
+    return found
+
+
+def find_execution_of(target: Target, record: Json) -> Execution | None:
+    """Find the execution that works, or worked, on a recording; None where none is known."""
+    return work.find_execution(record, target.store(), target.executions())
+
+
+def read_record(target: Target, user: str, recording_id: str) -> Json:
+    """Read the record of a recording.
+
+    Raises:
+        InputError: there is none; says that no execution has the name either.
+    """
+    record = target.catalog().read(user, recording_id)
+    if record is None:
+        raise InputError(f"there is neither an execution nor a recording named '{recording_id}'")
+    return record
