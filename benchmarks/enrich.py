@@ -45,7 +45,7 @@ def build_transcript(minutes: int) -> Transcript:
         if said >= minutes * WORDS_PER_MINUTE:
             break
         start_s = said * 60 / WORDS_PER_MINUTE
-        words = tuple(Word(start_s, start_s + 0.3, text, 1.0) for text in sentence.split())
+        words = tuple(Word(start_s, start_s + 0.3, f" {text}", 1.0) for text in sentence.split())
         segments.append(Segment(words, f"SPEAKER_0{ord(speaker) - ord('A')}"))
         said += len(words)
     recording = Recording("r", "me", "bench", "2026-01-01T00:00:00+00:00", "b", "k")

@@ -237,5 +237,5 @@ class FakeTranscriber:
     def _hear(self, samples: Samples) -> list[Segment]:
         length_s = len(samples) / 16_000
         self.heard_s.append(length_s)
-        words = tuple(Word(i / 2, i / 2 + 0.4, f"w{i}", 0.9) for i in range(int(length_s * 2)))
+        words = tuple(Word(i / 2, i / 2 + 0.4, f" w{i}", 0.9) for i in range(int(length_s * 2)))
         return [Segment(words)] if words else []

@@ -24,7 +24,7 @@ from rem.transcripts.receipts import Receipt, sum_by_stage
 from rem.transcripts.speakers import measure_speakers, split_at_speakers
 from rem.transcripts.transcript import Segment, Transcript, Turn, join_chunks
 
-VERSION = 1
+VERSION = 2
 
 
 def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: AssembleSettings) -> Json:

@@ -26,7 +26,7 @@ from rem.stage.settings import TranscribeSettings, is_provisioned, thread_count
 from rem.stage.work import Budget, Context, Stopwatch, build_once, log_progress, work_through
 from rem.transcripts.transcript import Segment, Word
 
-VERSION = 2
+VERSION = 3
 TOO_SLOW = (
     "raise `timeout_s` or `memory_mb` of transcribe, lower `batch_clips`, or take a smaller `whisper_model`"
 )

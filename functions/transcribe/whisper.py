@@ -101,11 +101,11 @@ def _to_segments(found: Iterable[Any]) -> list[Segment]:
             Word(
                 float(w.start),
                 max(float(w.end), float(w.start) + SHORTEST_WORD_S),
-                text,
+                w.word,
                 float(w.probability),
             )
             for w in segment.words or ()
-            if (text := w.word.strip())
+            if w.word.strip()
         )
         for segment in found
         if segment.compression_ratio <= LOOP_COMPRESSION_RATIO

@@ -71,7 +71,7 @@ class Score:
 
 
 def normalise(text: str) -> str:
-    return re.sub(r"[^a-z0-9' ]", "", text.lower())
+    return re.sub(r"[^a-z0-9' ]", "", text.lower()).strip()
 
 
 def score(transcript: Transcript, reference: Reference) -> Score:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pysubs2
 
-from rem.transcripts.transcript import Segment, Transcript, Word
+from rem.transcripts.transcript import Segment, Transcript, Word, join_words
 
 LINE_CHARACTERS = 42  # two lines of 42: the subtitle convention of broadcasters
 CAPTION_CHARACTERS = 2 * LINE_CHARACTERS
@@ -19,7 +20,7 @@ def split_for_captions(segment: Segment) -> Iterator[tuple[Word, ...]]:
     """Break a segment into runs that fit one caption. Every word is in exactly one run."""
     run: list[Word] = []
     for word in segment.words:
-        characters = sum(len(w.text) + 1 for w in run) + len(word.text)
+        characters = len(join_words([*run, word]))
         if run and (characters > CAPTION_CHARACTERS or word.end_s - run[0].start_s > CAPTION_S):
             yield tuple(run)
             run = []
@@ -32,7 +33,7 @@ def _build_captions(transcript: Transcript) -> pysubs2.SSAFile:
     previous: str | None = ""
     for segment in transcript.segments:
         for run in split_for_captions(segment):
-            text = " ".join(word.text for word in run)
+            text = join_words(run)
             if segment.speaker != previous and transcript.speakers:
                 text = f"{transcript.speaker_name(segment.speaker)}: {text}"
                 previous = segment.speaker
@@ -62,13 +63,9 @@ def format_clock(seconds: float) -> str:
 def join_turns(transcript: Transcript) -> list[tuple[float, str, str]]:
     """Join neighbouring segments of one speaker into paragraphs: (start in seconds, speaker's name, text)."""
     paragraphs: list[tuple[float, str, str]] = []
-    for segment in transcript.segments:
-        name = transcript.speaker_name(segment.speaker)
-        if paragraphs and paragraphs[-1][1] == name:
-            start_s, _, text = paragraphs[-1]
-            paragraphs[-1] = (start_s, name, f"{text} {segment.text}")
-        else:
-            paragraphs.append((segment.start_s, name, segment.text))
+    for name, run in groupby(transcript.segments, key=lambda s: transcript.speaker_name(s.speaker)):
+        words = [word for segment in run for word in segment.words]
+        paragraphs.append((words[0].start_s, name, join_words(words)))
     return paragraphs
 
 

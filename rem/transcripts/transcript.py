@@ -8,12 +8,17 @@ from dataclasses import dataclass, field, replace
 from rem.core import Json
 from rem.core.recordings import Recording
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+BLANKS_SINCE = 2  # words of older documents lack the blank that stands before them
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word with its times in the recording (seconds) and the model's probability (0 to 1)."""
+    """One word with its times in the recording (seconds) and the model's probability (0 to 1).
+
+    Attributes:
+        text: As the model wrote it, with the blank before it where the language has one.
+    """
 
     start_s: float
     end_s: float
@@ -69,7 +74,7 @@ class Segment:
 
     @property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)
+        return join_words(self.words)
 
     def shifted(self, offset_s: float) -> Segment:
         return replace(self, words=tuple(word.shifted(offset_s) for word in self.words))
@@ -125,7 +130,7 @@ class Transcript:
 
     @property
     def full_text(self) -> str:
-        return " ".join(segment.text for segment in self.segments)
+        return join_words(word for segment in self.segments for word in segment.words)
 
     def speaker_name(self, label: str | None) -> str:
         """Return the name to show for a label: the given name, the label itself, or "Unknown"."""
@@ -166,13 +171,25 @@ class Transcript:
             language=document["language"],
             whisper_model=document["whisperModel"],
             transcribed_at=document["transcribedAt"],
-            segments=tuple(Segment.from_json(segment) for segment in document["segments"]),
+            segments=tuple(_read_segment(s, document["schemaVersion"]) for s in document["segments"]),
             turns=tuple(Turn.from_json(turn) for turn in document["turns"]),
             speakers=tuple(Speaker.from_json(speaker) for speaker in document["speakers"]),
             notes=document["notes"],
             stages=tuple(document["stages"]),
             audio=document["audio"],
         )
+
+
+def join_words(words: Iterable[Word]) -> str:
+    """Concatenate words in any language: each brings the blank before it. None is left at the ends."""
+    return "".join(word.text for word in words).strip()
+
+
+def _read_segment(document: Json, schema_version: int) -> Segment:
+    segment = Segment.from_json(document)
+    if schema_version >= BLANKS_SINCE:
+        return segment
+    return replace(segment, words=tuple(replace(word, text=f" {word.text}") for word in segment.words))
 
 
 def join_chunks(chunks: Iterable[Sequence[Segment]]) -> list[Segment]:

@@ -67,7 +67,7 @@ class Api:
             "bucket",
             f"raw/me/badge-1/2026/11/24/{recording_id}.wav",
         )
-        words = (Word(0, 0.5, "hello", 0.9),)
+        words = (Word(0, 0.5, " hello", 0.9),)
         speakers = (Speaker("SPEAKER_00", 0.5),)
         transcript = Transcript(
             recording, 1.0, 0.5, "en", "m", "t", (Segment(words, "SPEAKER_00"),), (), speakers

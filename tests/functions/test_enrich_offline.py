@@ -12,7 +12,9 @@ from tests.rem.transcripts.test_transcript import build_transcript
 def said(*sentences: str):
     return build_transcript(
         [
-            Segment(tuple(Word(10 * i + k, 10 * i + k + 0.5, w, 1.0) for k, w in enumerate(text.split())))
+            Segment(
+                tuple(Word(10 * i + k, 10 * i + k + 0.5, f" {w}", 1.0) for k, w in enumerate(text.split()))
+            )
             for i, text in enumerate(sentences)
         ]
     )
@@ -93,7 +95,7 @@ def test_english_patterns_find_nothing_in_other_languages():
 
 
 def test_chapters_begin_at_pauses_and_cover_the_recording():
-    words = [Word(t, t + 1.0, f"word{t}", 1.0) for t in range(0, 3000, 20)]
+    words = [Word(t, t + 1.0, f" word{t}", 1.0) for t in range(0, 3000, 20)]
     shifted = [w.shifted(40.0) if w.start_s >= 700 else w for w in words]
     transcript = replace(said(), segments=tuple(Segment((w,)) for w in shifted))
     chapters = note(transcript, "chapters")["chapters"]

@@ -57,7 +57,8 @@ def spoken(*said):
     return build_transcript(
         [
             Segment(
-                tuple(Word(10 * i + k, 10 * i + k + 0.5, w, 1.0) for k, w in enumerate(text.split())), who
+                tuple(Word(10 * i + k, 10 * i + k + 0.5, f" {w}", 1.0) for k, w in enumerate(text.split())),
+                who,
             )
             for i, (who, text) in enumerate(said)
         ]

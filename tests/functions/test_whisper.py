@@ -40,3 +40,15 @@ def test_clips_shorter_than_a_frame_do_not_move_the_words_of_the_others(model, s
         [s.text for s in alone[1]],
     ]
     assert found[3][0].start_s == pytest.approx(alone[1][0].start_s, abs=0.05)
+
+
+def test_words_put_together_are_the_text_of_faster_whisper(model, standup):
+    from faster_whisper import WhisperModel
+
+    plain = WhisperModel(str(DEMO_DIR / "whisper"), device="cpu", compute_type="int8", cpu_threads=1)
+    clip = standup[: 28 * HZ]
+    expected, _ = plain.transcribe(clip, language="en", beam_size=1, condition_on_previous_text=False)
+    (found,) = model.transcribe([clip], "en")
+    assert "".join(word.text for segment in found for word in segment.words) == "".join(
+        s.text for s in expected
+    )

@@ -21,7 +21,7 @@ TRANSCRIPT = Transcript(
     language="en",
     whisper_model="demo",
     transcribed_at="2026-11-24T10:00:00+00:00",
-    segments=(Segment((Word(0.0, 1.0, "hello", 0.9),), speaker="SPEAKER_00"),),
+    segments=(Segment((Word(0.0, 1.0, " hello", 0.9),), speaker="SPEAKER_00"),),
     speakers=(Speaker("SPEAKER_00", 1.0),),
 )
 

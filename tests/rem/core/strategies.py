@@ -16,7 +16,7 @@ def words(draw: st.DrawFn, max_size: int = 30) -> list[Word]:
     at_ms, spoken = draw(st.integers(0, 5_000)), []
     for text in draw(st.lists(TEXT, max_size=max_size)):
         length_ms, pause_ms = draw(st.integers(20, 1_500)), draw(st.integers(0, 3_000))
-        spoken.append(Word(at_ms / 1000, (at_ms + length_ms) / 1000, text, 0.9))
+        spoken.append(Word(at_ms / 1000, (at_ms + length_ms) / 1000, f" {text}", 0.9))
         at_ms += length_ms + pause_ms
     return spoken
 

@@ -16,7 +16,7 @@ from tests.fakes import FakeCatalog, FakeStore
 def add(store, catalog, recording_id="walk", voices=("SPEAKER_00",), **fields):
     key = f"raw/me/badge/2026/11/24/{recording_id}.wav"
     recording = Recording(recording_id, "me", "badge", "2026-11-24T09:00:00+00:00", "b", key)
-    words = (Word(0, 0.5, "hello", 0.9), Word(0.5, 1, "there", 0.9))
+    words = (Word(0, 0.5, " hello", 0.9), Word(0.5, 1, " there", 0.9))
     transcript = Transcript(
         recording=recording,
         duration_s=2.0,

@@ -14,7 +14,7 @@ from tests.rem.transcripts.test_transcript import build_transcript
 @given(segments())
 def test_srt_parses_back_with_every_word_in_order(found):
     captions = pysubs2.SSAFile.from_string(to_srt(build_transcript(found)), format_="srt")
-    said = [w.text for segment in found for w in segment.words]
+    said = [w.text.strip() for segment in found for w in segment.words]
     shown = " ".join(event.plaintext for event in captions).split()
     assert [text for text in shown if text in said or not text.endswith(":")] == said
 
@@ -35,15 +35,15 @@ def test_caption_runs_hold_each_word_once(found):
 
 
 def test_a_long_segment_becomes_several_captions():
-    spoken = tuple(Word(i, i + 0.9, "characters", 1.0) for i in range(20))
+    spoken = tuple(Word(i, i + 0.9, " characters", 1.0) for i in range(20))
     assert len(list(split_for_captions(Segment(spoken)))) > 2
 
 
 def test_text_joins_neighbouring_segments_of_one_speaker():
     found = [
-        Segment((Word(0, 1, "Good", 1),), "SPEAKER_00"),
-        Segment((Word(61, 62, "morning.", 1),), "SPEAKER_00"),
-        Segment((Word(70, 71, "Hello.", 1),), None),
+        Segment((Word(0, 1, " Good", 1),), "SPEAKER_00"),
+        Segment((Word(61, 62, " morning.", 1),), "SPEAKER_00"),
+        Segment((Word(70, 71, " Hello.", 1),), None),
     ]
     assert to_txt(build_transcript(found)) == "[0:00] SPEAKER_00: Good morning.\n[1:10] Unknown: Hello.\n"
 
@@ -61,7 +61,7 @@ def test_clock_shows_hours_only_from_an_hour_on():
 
 
 def test_markdown_shows_notes_with_the_times_at_which_they_were_said():
-    found = [Segment((Word(61 * i, 61 * i + 1, "pie", 1),), "SPEAKER_00") for i in range(3)]
+    found = [Segment((Word(61 * i, 61 * i + 1, " pie", 1),), "SPEAKER_00") for i in range(3)]
     item = {"text": "Call Ben", "segmentIds": [1, 2], "owner": "Anna", "due": "Friday"}
     notes = {
         "notes": {"title": "T", "engine": "openai", "actionItems": [item], "decisions": [], "topics": []},

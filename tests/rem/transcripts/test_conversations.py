@@ -10,7 +10,7 @@ STARTS = ("2026-11-24T09:00:00+00:00", "2026-11-24T09:05:00+00:00", "2026-11-24T
 
 def transcript(number: int, text: str, *, duration_s: float = 300.0, name: str | None = None) -> Transcript:
     recording = Recording(f"r{number}", "me", "badge", STARTS[number], "bucket", f"k{number}")
-    words = tuple(Word(i, i + 0.5, word, 0.9) for i, word in enumerate(text.split()))
+    words = tuple(Word(i, i + 0.5, f" {word}", 0.9) for i, word in enumerate(text.split()))
     return Transcript(
         recording=recording,
         duration_s=duration_s,

@@ -6,7 +6,7 @@ from tests.rem.core.strategies import segments, turns, words
 
 
 def word(start_s: float, end_s: float, text: str = "w") -> Word:
-    return Word(start_s, end_s, text, 0.9)
+    return Word(start_s, end_s, f" {text}", 0.9)
 
 
 @given(words(), turns())

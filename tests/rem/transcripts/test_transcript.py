@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,32 @@ def test_name_overlays_the_label():
 
 def test_segment_end_is_its_latest_word_end():
     assert Segment((Word(0, 3, "a", 1), Word(1, 2, "b", 1))).end_s == 3
+
+
+def build_words(*texts: str) -> tuple[Word, ...]:
+    return tuple(Word(i, i + 1, text, 1.0) for i, text in enumerate(texts))
+
+
+@pytest.mark.parametrize(
+    ("texts", "written"),
+    [
+        (
+            (" a", " real", "-time", " test", " of", " 1", ",001", " c", "'est"),
+            "a real-time test of 1,001 c'est",
+        ),
+        (("今", "日", "は", "。"), "今日は。"),
+    ],
+)
+def test_text_is_the_words_as_the_model_wrote_them(texts, written):
+    transcript = build_transcript([Segment(build_words(*texts[:2])), Segment(build_words(*texts[2:]))])
+    assert transcript.full_text == written
+    assert Segment(build_words(*texts)).text == written
+
+
+def test_a_document_from_before_words_had_blanks_reads_as_it_did():
+    found = [Segment(build_words("Good", "morning.")), Segment(build_words("Hello."))]
+    old = build_transcript(found).to_json() | {"schemaVersion": 1}
+    transcript = Transcript.from_json(old)
+    assert transcript.full_text == "Good morning. Hello."
+    assert transcript.segments[0].text == "Good morning."
+    assert Transcript.from_json(transcript.to_json()) == transcript
