@@ -92,7 +92,8 @@ class HomeServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = ""
         self.process: subprocess.Popen[bytes]
-        self._options, self._environment = options, environment
+        self._options = options
+        self.environment = {"XDG_STATE_HOME": str(data.parent / "state"), **environment}
 
     def start(self) -> None:
         command = [
@@ -107,7 +108,7 @@ class HomeServer:
         ]
         with (self.data.parent / f"{self.data.name}.out").open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **self._environment}, stdout=output, stderr=output
+                command, cwd=ROOT, env={**os.environ, **self.environment}, stdout=output, stderr=output
             )
         self._wait_healthy()
         if not self.key:

@@ -120,6 +120,15 @@ def test_a_second_server_on_the_same_folder_is_refused(server):
     assert server.get("/health")["status"] == "ok"
 
 
+def test_commands_find_the_server_that_runs_without_being_told(server):
+    found = run_cli("list", "--json", **server.environment)
+    assert found.returncode == 0, found.stderr
+    listed = json.loads(found.stdout)["recordings"]
+    assert {r["recordingId"] for r in listed} == {
+        r["recordingId"] for r in server.get("/recordings", limit="100")["recordings"]
+    }
+
+
 def test_keys_are_never_optional(server):
     [clip] = cut_clips(1, 1.0)
     for key in ("", "rem_nobody_nothing"):

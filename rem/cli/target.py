@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from rem.adapters.sqs import UploadQueue
 from rem.adapters.step_functions import Executions
 from rem.core.errors import InputError
 from rem.home import resources
-from rem.home.endpoint import ENDPOINT_FILE, default_data_dir
+from rem.home.endpoint import ENDPOINT_FILE, Endpoint, default_data_dir, list_running
 from rem.lambdas.function import REGION
 from rem.library.keyring import Keyring
 from rem.library.library import Library
@@ -177,38 +176,70 @@ class TargetOptions(AccountOptions):
     ] = ""
     data: Annotated[
         Path | None,
-        typer.Option(envvar="REM_DATA", help="Data folder of a running `rem up`.", metavar="DIR"),
+        typer.Option(
+            envvar="REM_DATA",
+            help="Data folder of a running `rem up`. Default: that on ~/.local/share/rem, else the only one.",
+            metavar="DIR",
+        ),
     ] = None
 
     def resolve(self, environment: Mapping[str, str] = os.environ) -> Target:
-        """Find what the options name; without any, a `rem up` on the default folder, else AWS.
+        """Find what the options name; without any, a running `rem up`, else AWS.
 
         REM_BUCKET, REM_TABLE, REM_KEYS_TABLE, REM_QUEUE_URL and REM_STATE_MACHINE_ARN replace single names.
 
         Raises:
-            InputError: options that contradict each other, or a folder on which no `rem up` runs.
+            InputError: options that contradict each other, a folder on which no `rem up` runs, or several
+                servers that run.
             SetupError: no AWS credentials or region.
         """
         if self.asks_for_aws and self.endpoint_url:
             raise InputError("--endpoint-url is for a local AWS; --profile and --region are for the real one")
         if self.endpoint_url:
             return _build_local(self.endpoint_url, resources.default_log_dir(), environment)
-        if not self.asks_for_aws:
-            folder = self.data or default_data_dir()
-            if (folder / ENDPOINT_FILE).exists():
-                return _build_local(_read_endpoint(folder), _find_logs(folder), environment)
-            if self.data is not None:
-                raise InputError(
-                    f"no `rem up` runs on {self.data}: start it with `rem up --data {self.data}`"
-                )
+        server = None if self.asks_for_aws else find_server(self.data)
+        if server is not None:
+            return _build_local(server.endpoint_url, _find_logs(server.data), environment)
         return AccountOptions.resolve(self, environment)
 
 
-def _read_endpoint(folder: Path) -> str:
+def find_server(data: Path | None) -> Endpoint | None:
+    """Find the `rem up` that is meant.
+
+    Args:
+        data: Its data folder. None means the server on the default folder, else the only one that runs.
+
+    Returns:
+        None where no folder is named and no server of this user runs.
+
+    Raises:
+        InputError: no server runs on the folder, or several run and none is named.
+    """
+    if data is not None:
+        server = _read_endpoint(data)
+        if server is None:
+            raise InputError(f"no `rem up` runs on {data}: start it with `rem up --data {data}`")
+        return server
+    default, running = default_data_dir(), list_running()
+    for server in running:
+        if server.data == default.resolve():
+            return server
+    if len(running) > 1:
+        choices = ", ".join(f"--data {server.data} ({server.api_url})" for server in running)
+        raise InputError(f"{len(running)} servers run on this machine, name one: {choices}")
+    return running[0] if running else _read_endpoint(default)
+
+
+def _read_endpoint(folder: Path) -> Endpoint | None:
+    """Read the addresses that a server keeps in its data folder; None where none runs there."""
     path = folder / ENDPOINT_FILE
     try:
-        return str(json.loads(path.read_text())["endpointUrl"])
-    except (ValueError, KeyError, TypeError) as error:
+        return Endpoint.parse(path.read_text())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise InputError(f"{path} is damaged: restart `rem up --data {folder}`") from error
 
 

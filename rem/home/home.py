@@ -17,7 +17,7 @@ from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
 from rem.adapters.s3 import S3Store, S3Uploads
 from rem.core.errors import SetupError
 from rem.definition import load_stages
-from rem.home.endpoint import ENDPOINT_FILE
+from rem.home.endpoint import Endpoint, announce
 from rem.home.gateway import Gateway
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, Stack, build_functions, create_stack
 from rem.home.session import WARM_ORDER
@@ -80,10 +80,12 @@ def open_home(options: HomeOptions) -> Iterator[Home]:
         aws.map_status(STATUS)
         aws.map_schedule(SWEEP, SWEEP_S)
         threading.Thread(target=go_on, args=(aws,), name="go-on", daemon=True).start()
-        with open_gateway(aws, options) as gateway, watch_folder(aws, options.watch):
-            home = Home(aws, stack, gateway.url)
-            with write_endpoint(options.data / ENDPOINT_FILE, home):
-                yield home
+        with (
+            open_gateway(aws, options) as gateway,
+            watch_folder(aws, options.watch),
+            announce(Endpoint(options.data.resolve(), aws.endpoint_url, gateway.url, os.getpid())),
+        ):
+            yield Home(aws, stack, gateway.url)
 
 
 def add_first_key(home: Home) -> str | None:
@@ -153,13 +155,3 @@ def watch_folder(aws: LocalAws, folder: Path | None) -> Iterator[None]:
     finally:
         stopping.set()
         thread.join()
-
-
-@contextmanager
-def write_endpoint(path: Path, home: Home) -> Iterator[None]:
-    """Tell other commands of this machine where the server is, as long as it is there."""
-    path.write_text(json.dumps({"endpointUrl": home.aws.endpoint_url, "apiUrl": home.api_url}))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)

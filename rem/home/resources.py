@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rem.definition import ROOT, StageConfig, TableConfig, load_resources, render_definition
+from rem.home.endpoint import state_dir
 from rem.lambdas.function import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -181,6 +182,5 @@ def _notification() -> dict[str, object]:
 
 
 def default_log_dir() -> Path:
-    """Where the functions' logs go: REM_LOGS, else the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(os.environ.get("REM_LOGS") or Path(state, "rem", "logs"))
+    """Name the folder of the functions' logs: REM_LOGS, else one in the user's state folder."""
+    return Path(os.environ.get("REM_LOGS") or state_dir() / "logs")

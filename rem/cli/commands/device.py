@@ -17,12 +17,11 @@ from rem.cli import tables
 from rem.cli.options import AsJson, User, take_groups
 from rem.cli.simulator import Host
 from rem.cli.simulator import simulate as simulate_device
-from rem.cli.target import TargetOptions
+from rem.cli.target import TargetOptions, find_server
 from rem.core import Json
 from rem.core.api_keys import Key, Scope
 from rem.core.errors import EXIT_FAILED, InputError
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
-from rem.home.endpoint import ENDPOINT_FILE, default_data_dir
 from rem.library.library import Library
 
 app = typer.Typer()
@@ -74,7 +73,7 @@ def add(
     """
     if not NAME.fullmatch(name):
         raise InputError(f"'{name}' cannot be a device's name: use up to 40 letters, digits, - and _")
-    server = check_url(url.rstrip("/") or find_url(where.data or default_data_dir()))
+    server = check_url(url.rstrip("/") or find_url(where))
     with where.open() as target:
         _, text = target.keyring().add(user, scope=Scope.INGEST, device_id=name, name=name)
     settings = json.dumps({"server": server, "device": name, "key": text})
@@ -168,20 +167,19 @@ def describe_devices(library: Library, user: str, keys: Iterable[Key]) -> list[J
     return found
 
 
-def find_url(folder: Path) -> str:
-    """Find the address at which the `rem up` on this folder answers devices.
+def find_url(where: TargetOptions) -> str:
+    """Find the address at which the running server that is meant answers devices.
 
     Raises:
-        InputError: none runs there, or it listens where no device reaches it.
+        InputError: none runs here, or it listens where no device reaches it.
     """
-    path = folder / ENDPOINT_FILE
     example = "name the server with --url, e.g. --url http://192.168.1.5:8787"
-    if not path.exists():
-        raise InputError(f"no `rem up` runs on {folder}: {example}")
-    url: str = json.loads(path.read_text()).get("apiUrl", "")
-    if not url or re.match(r"http://(127\.|localhost|0\.0\.0\.0|\[::)", url):
-        raise InputError(f"a device cannot reach {url or 'this server'} by that address: {example}")
-    return url
+    server = None if where.asks_for_aws or where.endpoint_url else find_server(where.data)
+    if server is None:
+        raise InputError(f"no `rem up` is meant whose address would be known: {example}")
+    if re.match(r"http://(127\.|localhost|0\.0\.0\.0|\[::)", server.api_url):
+        raise InputError(f"a device cannot reach {server.api_url} by that address: {example}")
+    return server.api_url
 
 
 def check_url(url: str) -> str:

@@ -13,10 +13,12 @@ import segno
 from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
 from rem.cli import simulator
 from rem.cli.commands import device
+from rem.cli.target import TargetOptions
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError, SetupError
 from rem.core.recordings import Recording
 from rem.core.records import Status
+from rem.home.endpoint import Endpoint, announce
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE
 from rem.library.keyring import Keyring
 
@@ -60,15 +62,25 @@ def test_the_code_for_the_phone_opens_the_page_with_the_settings(monkeypatch):
 
 
 def test_the_address_is_that_of_the_running_server_if_a_device_reaches_it(tmp_path):
+    def find(api_url):
+        with announce(Endpoint(tmp_path, "http://127.0.0.1:5000", api_url, 1)):
+            return device.find_url(TargetOptions(data=tmp_path))
+
     with pytest.raises(InputError, match="no `rem up` runs"):
-        device.find_url(tmp_path)
+        device.find_url(TargetOptions(data=tmp_path))
     for reachable in ("http://192.168.1.5:8787", "http://[fd00::5]:8787", "http://rem.home.home:8787"):
-        (tmp_path / "endpoint.json").write_text(json.dumps({"apiUrl": reachable}))
-        assert device.find_url(tmp_path) == reachable
+        assert find(reachable) == reachable
     for own in ("http://127.0.0.1:8787", "http://0.0.0.0:8787", "http://[::]:8787", "http://localhost:1"):
-        (tmp_path / "endpoint.json").write_text(json.dumps({"apiUrl": own}))
         with pytest.raises(InputError, match="cannot reach"):
-            device.find_url(tmp_path)
+            find(own)
+
+
+def test_a_key_on_aws_is_not_given_the_address_of_a_server_here(tmp_path):
+    with (
+        announce(Endpoint(tmp_path, "http://127.0.0.1:5000", "http://192.168.1.5:8787", 1)),
+        pytest.raises(InputError, match="name the server with --url"),
+    ):
+        device.find_url(TargetOptions(region="eu-central-1"))
 
 
 @pytest.mark.slow

@@ -1,30 +1,72 @@
-import json
+from contextlib import ExitStack
 
 import pytest
 
 from rem.adapters.connection import Account
-from rem.cli.target import AccountOptions, Names, TargetOptions
+from rem.cli.target import AccountOptions, Names, TargetOptions, find_server
 from rem.core.errors import InputError, SetupError
-from rem.home.endpoint import ENDPOINT_FILE
+from rem.home.endpoint import ENDPOINT_FILE, Endpoint, announce, default_data_dir
 
 NOWHERE = "http://127.0.0.1:9"
 
 
-def test_running_rem_up_is_found_by_its_data_folder(tmp_path):
-    (tmp_path / ENDPOINT_FILE).write_text(json.dumps({"endpointUrl": "http://127.0.0.1:5000"}))
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "prepare.log").write_text("START RequestId: a\nsaid\nREPORT RequestId: a\n")
-    target = TargetOptions(data=tmp_path).resolve({})
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    """No server of the person who runs the tests is found."""
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Announce a server on a folder of that name; `default` is the default folder."""
+    with ExitStack() as servers:
+
+        def start(name, port):
+            folder = default_data_dir() if name == "default" else tmp_path / name
+            folder.mkdir(parents=True)
+            server = Endpoint(folder, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", port)
+            servers.enter_context(announce(server))
+            return server
+
+        yield start
+
+
+def test_running_rem_up_is_found_by_its_data_folder(serve):
+    folder = serve("attic", 5000).data
+    (folder / "logs").mkdir()
+    (folder / "logs" / "prepare.log").write_text("START RequestId: a\nsaid\nREPORT RequestId: a\n")
+    target = TargetOptions(data=folder).resolve({})
     assert target.endpoint_url == "http://127.0.0.1:5000"
     assert target.logs().read("prepare", "a")[1] == "said"
     assert target.names.machine_arn.endswith(":stateMachine:rem-recording")
 
 
-def test_default_folder_is_taken_only_where_a_rem_up_runs_on_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    (tmp_path / "rem").mkdir()
-    (tmp_path / "rem" / ENDPOINT_FILE).write_text('{"endpointUrl": "http://127.0.0.1:5001"}')
-    assert TargetOptions().resolve({}).endpoint_url == "http://127.0.0.1:5001"
+def test_without_options_the_only_server_is_found_wherever_its_data_lie(serve):
+    assert find_server(None) is None
+    serve("attic", 5000)
+    assert TargetOptions().resolve({}).endpoint_url == "http://127.0.0.1:5000"
+
+
+def test_of_several_servers_the_one_on_the_default_folder_is_found(serve):
+    serve("attic", 5000)
+    serve("default", 5002)
+    assert TargetOptions().resolve({}).endpoint_url == "http://127.0.0.1:5002"
+
+
+def test_several_servers_elsewhere_are_named_as_choices(serve):
+    folders = [serve("attic", 5000).data, serve("cellar", 5002).data]
+    with pytest.raises(InputError, match="2 servers run") as refused:
+        TargetOptions().resolve({})
+    assert f"--data {folders[0]} (http://127.0.0.1:5001), --data {folders[1]} (" in str(refused.value)
+    assert TargetOptions(data=folders[1]).resolve({}).endpoint_url == "http://127.0.0.1:5002"
+
+
+def test_a_server_of_another_user_is_found_by_its_folder_alone(serve, monkeypatch, tmp_path):
+    folder = serve("attic", 5000).data
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    assert find_server(None) is None
+    assert find_server(folder).endpoint_url == "http://127.0.0.1:5000"
 
 
 def test_names_can_be_given_one_by_one():
