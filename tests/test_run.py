@@ -99,7 +99,7 @@ def test_bad_input_ends_in_one_sentence(outcome, name, sentence):
 
 
 def test_a_folder_with_nothing_usable_says_so(outcome):
-    assert "no sound or video files" in outcome.by_name[outcome.nothing]["message"]
+    assert "the folder holds no recordings" in outcome.by_name[outcome.nothing]["message"]
 
 
 def test_bad_files_do_not_stop_the_good_ones_and_the_exit_code_tells(outcome):

@@ -15,11 +15,12 @@ from rich.table import Table
 
 from rem.cli.progress import LiveProgress, describe
 from rem.cli.run_options import RunOptions
+from rem.cli.tables import print_skipped
 from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
 from rem.executions.history import StateProgress
 from rem.executions.statuses import SUCCEEDED
 from rem.home.session import Outcome, Session, Upload, open_session
-from rem.library.media import find_media
+from rem.library.media import explain_skip, read_folder
 from rem.transcripts.captions import format_clock, join_turns
 from rem.transcripts.transcript import Transcript
 
@@ -27,23 +28,26 @@ AT_ONCE = 2  # recordings in flight: one's models fill the processors while the 
 BAD_INPUT = "FAILED"
 
 
-def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[Outcome]]:
+def find_recordings(paths: Sequence[Path], console: Console) -> tuple[list[Path], list[Outcome]]:
     """Find the files to work on, and the arguments that cannot be used, each with a sentence.
 
-    A folder stands for the sound and video files below it (by suffix); a named file is always tried.
+    A folder stands for the recordings below it; what is none is named on the console and does no harm.
     """
     found: dict[Path, None] = {}
     bad: list[Outcome] = []
     for path in paths:
         if path.is_dir():
-            inside = find_media(path)
-            found |= dict.fromkeys(inside)
-            if not inside:
-                bad.append(_refuse(path, "the folder holds no sound or video files"))
-        elif path.exists():
-            found[path] = None
-        else:
+            content = read_folder(path)
+            print_skipped(content.skipped, console)
+            found |= dict.fromkeys(content.taken)
+            if not content.taken:
+                bad.append(_refuse(path, "the folder holds no recordings"))
+        elif not path.exists():
             bad.append(_refuse(path, "there is no such file"))
+        elif reason := explain_skip(path):
+            bad.append(_refuse(path, f"it is no recording: {reason}"))
+        else:
+            found[path] = None
     return list(found), bad
 
 
@@ -58,7 +62,7 @@ def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json:
         SetupError: a model is missing.
     """
     console = Console(stderr=True, highlight=False)
-    files, outcomes = find_recordings(paths)
+    files, outcomes = find_recordings(paths, console)
     if files:
         settings = options.to_settings()
         prepare_folder(out)

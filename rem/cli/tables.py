@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +26,12 @@ def build_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     return table
+
+
+def print_skipped(skipped: Mapping[Path, str], console: Console) -> None:
+    """Name the files of a folder that are no recordings, each with the reason."""
+    for path, reason in skipped.items():
+        console.print(f"skipped {path}: {reason}", markup=False, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:

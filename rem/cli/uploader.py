@@ -18,7 +18,7 @@ import tenacity
 from rem.core.errors import InputError, SetupError
 from rem.core.sniff import HEAD_BYTES, sniff_audio
 from rem.library.intake import SMALL_BYTES
-from rem.library.media import build_recording_id, hash_file
+from rem.library.media import build_recording_id, explain_skip, hash_file
 
 TRIES = 8
 LONGEST_WAIT_S = 60.0
@@ -114,15 +114,15 @@ class Uploader:
             status = path.stat()
             digest = hash_file(path)
             with path.open("rb") as file:
-                kind = sniff_audio(file.read(HEAD_BYTES))
+                head = file.read(HEAD_BYTES)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}") from error
-        if kind is None:
-            raise InputError(f"{path} is no sound or video file that REM knows")
+        if reason := explain_skip(path):
+            raise InputError(f"{path} is no recording: {reason}")
         started_at = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="milliseconds")
         recording_id = build_recording_id(path, digest)
         fields = {"deviceId": self._device_id, "recordingId": recording_id, "startedAt": started_at}
-        return {**fields, "sha256": digest}, status.st_size, kind
+        return {**fields, "sha256": digest}, status.st_size, sniff_audio(head)
 
     def _send_whole(self, path: Path, fields: dict[str, Any]) -> dict[str, Any]:
         files = {"audio": (path.name, path.read_bytes(), "application/octet-stream")}

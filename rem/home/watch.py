@@ -13,7 +13,7 @@ from typing import Any
 from rem.core.errors import InputError
 from rem.core.sniff import HEAD_BYTES, sniff_audio
 from rem.library.intake import SMALL_BYTES, Announcement, Intake, NotAudioError
-from rem.library.media import build_recording_id, find_media, hash_file
+from rem.library.media import build_recording_id, explain_skip, hash_file, list_files
 
 SETTLE_S = 3.0  # a copy over a slow network pauses for a second or two; a recorder writes more often
 POLL_S = 1.0  # polling works on network folders, which send no change events
@@ -69,7 +69,7 @@ class Watch:
             del self._seen[gone]
 
     def _find(self) -> Iterator[tuple[Path, int, int]]:
-        for path in find_media(self._folder):
+        for path in list_files(self._folder):
             try:
                 status = path.stat()
             except OSError:  # gone since the folder was read
@@ -105,11 +105,11 @@ class Receiving:
             InputError: it is no recording, or too large.
             OSError: it cannot be read.
         """
+        if reason := explain_skip(path):
+            raise NotAudioError(reason)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         kind, digest, status = sniff_audio(head), hash_file(path), path.stat()
-        if kind is None:
-            raise NotAudioError("it is no sound or video file that REM knows")
         started_at = datetime.fromtimestamp(status.st_mtime, UTC)
         announced = Announcement(DEVICE, started_at, build_recording_id(path, digest), digest)
         if status.st_size <= SMALL_BYTES:

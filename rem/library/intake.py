@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from rem.core import Json
 from rem.core.errors import BusyError, InputError
 from rem.core.recordings import ENDED_AT, SHA256, STARTED_AT, Recording, raw_key
 from rem.core.records import Status
-from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, sniff_audio
+from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, UNKNOWN, find_refusal, sniff_audio
 from rem.library.library import NotFoundError
 from rem.ports import Catalog, Store, StoredPart, Uploads
 
@@ -21,6 +22,7 @@ MIB = 2**20
 SMALL_BYTES = 4 * MIB  # in one request: Lambda takes 6 MB, and base64 makes 4/3 of it
 PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
 LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
+FORMAT = re.compile(r"[a-z0-9]{1,8}")
 CLAIM = timedelta(minutes=2)  # longer than the API's Lambda lives: a claim without sound is free after it
 
 
@@ -33,7 +35,7 @@ class TooLargeError(InputError):
 
 
 class NotAudioError(InputError):
-    """The bytes are no sound or video file that REM knows."""
+    """The bytes are surely no recording."""
 
 
 class ChecksumError(InputError):
@@ -109,11 +111,9 @@ class Intake:
             raise TooLargeError(
                 f"the recording has {len(audio)} bytes, one request carries {SMALL_BYTES}: use POST /uploads"
             )
+        if refusal := find_refusal(audio[:HEAD_BYTES]):
+            raise NotAudioError(f"the bytes are no recording: {refusal}")
         kind = sniff_audio(audio[:HEAD_BYTES])
-        if kind is None:
-            raise NotAudioError(
-                "the bytes are no sound or video file that REM knows: send WAV, MP3, M4A, Ogg …"
-            )
         digest = hashlib.sha256(audio).hexdigest()
         if announced.sha256 not in (None, digest):
             raise ChecksumError(f"the sha256 of what arrived is {digest}: send it again")
@@ -137,8 +137,8 @@ class Intake:
         """
         if size_bytes > LARGEST_BYTES:
             raise TooLargeError(f"the recording has {size_bytes} bytes; at most {LARGEST_BYTES} can be taken")
-        if kind not in AUDIO_TYPES:
-            raise NotAudioError(f"'{kind}' is no format that REM knows: {', '.join(sorted(AUDIO_TYPES))}")
+        if not FORMAT.fullmatch(kind):
+            raise NotAudioError(f"'{kind}' is no format: send the file's extension, e.g. m4a")
         digest = announced.sha256 or ""
         recording = self._claim(user_id, announced, kind, digest, {"sizeBytes": size_bytes})
         if self.store.exists(recording.key):
@@ -148,7 +148,8 @@ class Intake:
         upload_id = record.get("uploadId")
         if upload_id is None or self.uploads.list_parts(recording.key, upload_id) is None:
             metadata = _describe(recording, announced, digest)
-            upload_id = self.uploads.start(recording.key, AUDIO_TYPES[kind], metadata)
+            content_type = AUDIO_TYPES.get(kind, AUDIO_TYPES[UNKNOWN])
+            upload_id = self.uploads.start(recording.key, content_type, metadata)
             self.catalog.set_fields(user_id, recording.recording_id, {"uploadId": upload_id})
         return self.describe(user_id, recording.recording_id)
 

@@ -439,7 +439,7 @@ def test_an_upload_is_ended(served):
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ({"format": "exe"}, 415),
+        ({"format": "../wav"}, 415),
         ({"sizeBytes": 3 * 2**30 + 1}, 413),
         ({"sizeBytes": 0}, 400),
         ({"sha256": None}, 400),

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from rem.cli.options import AsJson
-from rem.cli.tables import print_json
+from rem.cli.tables import print_json, print_skipped
 from rem.cli.uploader import Uploader
 from rem.core.errors import EXIT_BAD_INPUT, InputError
-from rem.library.media import find_media
+from rem.library.media import read_folder
 
 app = typer.Typer()
 
@@ -50,9 +50,22 @@ def upload(
 
 
 def _find_files(named: list[Path]) -> list[Path]:
-    found = [file for path in named for file in (find_media(path) if path.is_dir() else [path])]
+    """Find the files to send; a folder stands for the recordings below it.
+
+    Raises:
+        InputError: there are none.
+    """
+    console = Console(stderr=True, highlight=False)
+    found: list[Path] = []
+    for path in named:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        content = read_folder(path)
+        print_skipped(content.skipped, console)
+        found += content.taken
     if not found:
-        raise InputError("there is no sound or video file in what you named")
+        raise InputError("there is no recording in what you named")
     return found
 
 

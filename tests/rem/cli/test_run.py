@@ -1,6 +1,8 @@
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from rem.adapters.models import resolve_diarization, resolve_whisper
 from rem.cli.run import find_recordings, write_documents
@@ -9,25 +11,38 @@ from rem.core.errors import InputError, SetupError
 from rem.home.session import Outcome
 from rem.library.media import build_recording_id
 
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+QUIET = Console(file=io.StringIO())
 
-def test_folder_stands_for_the_media_files_below_it(tmp_path):
+
+def test_folder_stands_for_the_recordings_below_it_and_names_the_others(tmp_path):
     (tmp_path / "deep").mkdir()
-    for name in ("a.wav", "deep/b.M4A", "notes.txt", ".hidden.wav"):
-        (tmp_path / name).touch()
-    files, bad = find_recordings([tmp_path])
+    for name in ("a.wav", "deep/b.M4A", ".hidden.wav"):
+        (tmp_path / name).write_bytes(WAV)
+    (tmp_path / "notes.txt").write_text("bread, milk")
+    said = io.StringIO()
+    files, bad = find_recordings([tmp_path], Console(file=said))
     assert [path.name for path in files] == ["a.wav", "b.M4A"]
     assert bad == []
+    assert said.getvalue() == f"skipped {tmp_path / 'notes.txt'}: it is text\n"
 
 
 def test_named_file_is_tried_whatever_its_suffix(tmp_path):
-    (tmp_path / "recording.dat").touch()
-    files, _ = find_recordings([tmp_path / "recording.dat"])
+    (tmp_path / "recording.dat").write_bytes(bytes(100))
+    files, _ = find_recordings([tmp_path / "recording.dat"], QUIET)
     assert files == [tmp_path / "recording.dat"]
 
 
+def test_named_file_that_is_surely_no_recording_is_refused_before_the_work(tmp_path):
+    (tmp_path / "memo.mp3").write_text("<html>sorry</html>")
+    files, [refused] = find_recordings([tmp_path / "memo.mp3"], QUIET)
+    assert (files, refused.is_bad_input) == ([], True)
+    assert refused.message.startswith("it is no recording: it is a web page (HTML)")
+
+
 def test_same_file_is_worked_on_once(tmp_path):
-    (tmp_path / "a.wav").touch()
-    files, _ = find_recordings([tmp_path / "a.wav", tmp_path, tmp_path / "a.wav"])
+    (tmp_path / "a.wav").write_bytes(WAV)
+    files, _ = find_recordings([tmp_path / "a.wav", tmp_path, tmp_path / "a.wav"], QUIET)
     assert len(files) == 1
 
 

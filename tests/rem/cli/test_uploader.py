@@ -224,7 +224,7 @@ def test_key_that_is_refused_is_not_tried_again(server, small, kind):
 def test_file_that_is_no_recording_is_refused_before_anything_is_sent(server, tmp_path):
     path = tmp_path / "notes.wav"
     path.write_text("not sound")
-    with pytest.raises(InputError, match="no sound"):
+    with pytest.raises(InputError, match=r"notes\.wav is no recording: it is text"):
         send(server, path)
     assert server.requests == []
 

@@ -41,5 +41,5 @@ def test_a_file_is_taken_once_whatever_its_size(receiving, tmp_path, seconds):
 
 def test_a_file_that_is_no_sound_is_refused(receiving, tmp_path):
     (tmp_path / "letter.wav").write_text("Dear Ada")
-    with pytest.raises(NotAudioError, match="no sound or video"):
+    with pytest.raises(NotAudioError, match="it is text"):
         receiving.take_file(tmp_path / "letter.wav")
