@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 
@@ -40,22 +41,33 @@ ANSWERS: dict[str, Json] = {  # by schema; segment ids are those of any transcri
 }
 
 
+LEAST_COUNT = 1200  # prompt tokens that are counted for every short request, so that tests know the number
+
+
 @dataclass
 class Reply:
-    """One HTTP answer; `wait_s` is how long the server thinks first."""
+    """One HTTP answer.
+
+    Attributes:
+        wait_s: How long the server thinks first.
+        blanks_every_s: Sends a blank so often after the headers, until the client leaves; never the body.
+    """
 
     status: int
     body: Json | str
     headers: dict[str, str] = field(default_factory=dict)
     wait_s: float = 0.0
+    blanks_every_s: float = 0.0
 
 
 def completion(
-    content: str | None, *, finish: str = "stop", refusal: str | None = None, **usage: int
+    content: Any, *, finish: str = "stop", refusal: str | None = None, thoughts: str = "", **usage: int | None
 ) -> Reply:
-    counted = {"prompt_tokens": 1200, "completion_tokens": 150, "total_tokens": 1350, **usage}
+    """A completion; without `prompt_tokens` the server counts those of the request."""
+    counted = {"completion_tokens": 150, "total_tokens": 1350, **usage}
     details = {"cached_tokens": counted.pop("cached_tokens", 0), "audio_tokens": 0}
     message = {"role": "assistant", "content": content, "refusal": refusal, "annotations": []}
+    message |= {"reasoning_content": thoughts} if thoughts else {}
     return Reply(
         200,
         {
@@ -71,8 +83,21 @@ def completion(
     )
 
 
-def answer(document: Json, **usage: int) -> Reply:
+def answer(document: Json, **usage: int | None) -> Reply:
     return completion(json.dumps(document), **usage)
+
+
+def stream(*events: Json) -> Reply:
+    """Server-sent events, with a comment first that keeps the connection alive."""
+    lines = [": PROCESSING", *(f"data: {json.dumps(event)}" for event in events), "data: [DONE]"]
+    return Reply(200, "\n\n".join(lines) + "\n\n", {"content-type": "text/event-stream"})
+
+
+def chunk(text: str | None = None, finish: str | None = None, **fields: Any) -> Json:
+    """One event of a streamed completion."""
+    delta = {} if text is None else {"content": text}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "chatcmpl-C5x2m", "object": "chat.completion.chunk", "choices": [choice], **fields}
 
 
 def failure(status: int, message: str, kind: str, code: str | None, **headers: str) -> Reply:
@@ -116,11 +141,16 @@ class Call:
     def texts(self) -> dict[str, str]:
         return {message["role"]: message["content"] for message in self.body["messages"]}
 
+    @property
+    def tokens(self) -> int:
+        return max(LEAST_COUNT, sum(len(message["content"]) for message in self.body["messages"]) // 4)
+
 
 class OpenAIServer:
     """Attributes:
     script: Replies that are given first, in order; then each request is answered from ANSWERS.
     reply: Given the call, a reply for it instead, or None; asked when the script is empty.
+    client_left: Set when a client closes its connection before it has the whole answer.
     """
 
     def __init__(self) -> None:
@@ -129,12 +159,17 @@ class OpenAIServer:
         self.reply: Callable[[Call], Reply | None] = lambda call: None
         self.base_url = ""
         self.connections = 0
+        self.client_left = threading.Event()
 
     def handle(self, call: Call) -> Reply:
         self.calls.append(call)
         if self.script:
-            return self.script.popleft()
-        return self.reply(call) or (embed(call) if call.path.endswith("/embeddings") else default(call))
+            reply = self.script.popleft()
+        else:
+            reply = self.reply(call) or (embed(call) if call.path.endswith("/embeddings") else default(call))
+        if isinstance(reply.body, dict) and "messages" in call.body and (usage := reply.body.get("usage")):
+            usage.setdefault("prompt_tokens", call.tokens)
+        return reply
 
 
 def default(call: Call) -> Reply:
@@ -184,11 +219,22 @@ def serve() -> Iterator[OpenAIServer]:
             for name, value in {
                 "content-type": kind,
                 **reply.headers,
-                "content-length": len(content),
+                "content-length": 1_000_000 if reply.blanks_every_s else len(content),
             }.items():
                 self.send_header(name, str(value))
             self.end_headers()
+            if reply.blanks_every_s:
+                self.send_blanks(reply.blanks_every_s)
             self.wfile.write(content)
+
+        def send_blanks(self, every_s: float) -> None:
+            try:
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(every_s)
+            except OSError:
+                server.client_left.set()
+                raise
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass

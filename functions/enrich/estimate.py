@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from functions.enrich.openai_model import price_usd
 from functions.enrich.prompts import build_requests, estimate_tokens, to_lines
 from functions.enrich.schemas import VECTORS
 from rem.core.recipes import Recipe
+from rem.costs.prices import load_prices
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Transcript
 
@@ -47,6 +47,12 @@ def batch_texts(texts: Sequence[str]) -> Iterator[list[str]]:
         used += tokens
     if batch:
         yield batch
+
+
+def price_usd(model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float | None:
+    """Price a request; None where rem/costs/prices.yaml does not know the model."""
+    price = load_prices().llm.get(model)
+    return None if price is None else price.cost_usd(input_tokens, output_tokens, cached_tokens)
 
 
 def _price(model: str, requests: int, input_tokens: int, output_tokens: int) -> Usage:

@@ -21,7 +21,7 @@ from rem.stage.work import Budget, Context, build_once
 from rem.transcripts.receipts import Receipt, Usage
 from rem.transcripts.transcript import Transcript
 
-VERSION = 2
+VERSION = 3
 
 
 def run(event: Mapping[str, Any], *, store: Store, model: Enricher, settings: EnrichSettings) -> Json:
@@ -95,7 +95,13 @@ def build_enricher(settings: EnrichSettings, budget: Budget) -> Enricher:
     from functions.enrich.online import OnlineEnricher
     from functions.enrich.openai_model import OpenAIModel
 
-    return OnlineEnricher(OpenAIModel(load_key()), settings.enrich_model, budget, settings.enrich_timeout_s)
+    return OnlineEnricher(
+        OpenAIModel(load_key()),
+        settings.enrich_model,
+        budget,
+        settings.enrich_timeout_s,
+        may_repeat=settings.max_enrich_usd is None,
+    )
 
 
 @observed("enrich")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rem.core.errors import SetupError
-from rem.core.recipes import MERGE_FACTOR, Recipe
+from rem.core.recipes import MERGE_FACTOR, SMALLEST_INPUT_TOKENS, Recipe
 from rem.ports import Enricher
 from rem.stage.settings import EnrichSettings
 from rem.transcripts.transcript import Transcript
@@ -14,12 +14,29 @@ from rem.transcripts.transcript import Transcript
 
 def fit_recipe(recipe: Recipe, settings: EnrichSettings) -> Recipe:
     """Shrink the recipe's token limits to the context that the settings give the model."""
-    limit = min(recipe.max_input_tokens, settings.enrich_input_tokens or recipe.max_input_tokens)
-    output = min(recipe.max_output_tokens, limit // MERGE_FACTOR)
     try:
-        return replace(recipe, max_input_tokens=limit, max_output_tokens=output)
+        return _limit(recipe, settings.enrich_input_tokens or recipe.max_input_tokens)
     except ValueError as error:
         raise SetupError(f"REM_ENRICH_INPUT_TOKENS is too small: {error}") from error
+
+
+def shrink_recipe(recipe: Recipe, context_tokens: int) -> Recipe | None:
+    """Shrink the recipe's token limits to a context that holds the answer too.
+
+    None where that makes nothing smaller: the recipe is at its smallest, or no context is as small as that
+    and the server's count means something else.
+    """
+    if context_tokens < SMALLEST_INPUT_TOKENS:
+        return None
+    answer_tokens = min(recipe.max_output_tokens, context_tokens // MERGE_FACTOR)
+    smaller = _limit(recipe, max(context_tokens - answer_tokens, SMALLEST_INPUT_TOKENS))
+    return smaller if smaller.max_input_tokens < recipe.max_input_tokens else None
+
+
+def _limit(recipe: Recipe, tokens: int) -> Recipe:
+    limit = min(recipe.max_input_tokens, tokens)
+    output = min(recipe.max_output_tokens, limit // MERGE_FACTOR)
+    return replace(recipe, max_input_tokens=limit, max_output_tokens=output)
 
 
 def check_ceiling(

@@ -1,19 +1,19 @@
-"""Notes by a language model: the whole transcript, in as few requests as fit."""
+"""Notes by a language model, within the time of the invocation."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
 from functions.enrich import vectors
+from functions.enrich.completions import Completion
 from functions.enrich.estimate import batch_texts, estimate_usage, list_texts
 from functions.enrich.evidence import Evidence
-from functions.enrich.openai_model import Answered, OpenAIModel
-from functions.enrich.prompts import Request, build_requests, disarm, to_lines
-from functions.enrich.schemas import OUTPUTS, VECTORS, Answer
+from functions.enrich.openai_model import OpenAIModel
+from functions.enrich.prompts import Request, to_lines
+from functions.enrich.reading import Reading
+from functions.enrich.schemas import OUTPUTS, VECTORS
 from rem.core import Json
-from rem.core.errors import AnswerError, BudgetError
+from rem.core.errors import BudgetError
 from rem.core.recipes import Recipe
 from rem.ports import Memory, Note
 from rem.stage.work import Budget
@@ -24,13 +24,28 @@ SHORTEST_REQUEST_S = 5.0  # with less time left, the next attempt asks
 
 
 class OnlineEnricher:
-    """Args: model_name is for recipes that name none; no request waits longer than timeout_s."""
+    """The enricher that asks a language model.
+
+    Args:
+        model_name: For recipes that name none.
+        timeout_s: Deadline for each whole answer.
+        may_repeat: Whether an unusable answer may cost further requests; a spending ceiling forbids it,
+            because the estimate that it is checked against knows of none.
+    """
 
     engine = "openai"
 
-    def __init__(self, model: OpenAIModel, model_name: str, budget: Budget, timeout_s: float) -> None:
+    def __init__(
+        self,
+        model: OpenAIModel,
+        model_name: str,
+        budget: Budget,
+        timeout_s: float,
+        *,
+        may_repeat: bool = True,
+    ) -> None:
         self._model, self._model_name = model, model_name
-        self._budget, self._timeout_s = budget, timeout_s
+        self._budget, self._timeout_s, self._may_repeat = budget, timeout_s, may_repeat
 
     def choose_model(self, recipe: Recipe) -> str:
         return recipe.model or self._model_name
@@ -45,50 +60,17 @@ class OnlineEnricher:
         schema = OUTPUTS[recipe.output]
         if not transcript.segments:
             return Note(made_by | schema.empty().model_dump(by_alias=True))
-        found = self._ask_all(recipe, schema, to_lines(transcript), memory)
+        model = self.choose_model(recipe)
+        reading = Reading(self._ask, model, schema, memory, may_repeat=self._may_repeat)
+        reply = reading.read(recipe, to_lines(transcript))
         evidence = Evidence(transcript)
-        answer = evidence.check(found.answer)
-        return Note(
-            made_by | answer.model_dump(by_alias=True) | {"dropped": dict(evidence.dropped)}, found.usage
-        )
+        fields = evidence.check(reply.answer).model_dump(by_alias=True)
+        remark = {"remark": reading.remark} if reading.remark else {}
+        return Note(made_by | fields | {"dropped": dict(evidence.dropped)} | remark, reply.usage)
 
-    def _ask_all(
-        self,
-        recipe: Recipe,
-        schema: type[Answer],
-        lines: Sequence[str],
-        memory: Memory,
-        merging: bool = False,
-    ) -> Answered[Answer]:
-        requests = build_requests(recipe, lines, merging=merging)
-        if len(requests) == 1:
-            return self._ask(recipe, schema, requests[0])
-        if merging and len(requests) == len(lines):
-            raise AnswerError(f"the notes of the recording's {len(lines)} parts are too long to merge")
-        parts = [self._ask_once(recipe, schema, request, memory) for request in requests]
-        usage = sum((part.usage for part in parts), Usage())
-        if recipe.merge == "join":
-            return Answered(schema.join([part.answer for part in parts]), usage)
-        lines = [disarm(part.answer.model_dump_json(by_alias=True)) for part in parts]
-        merged = self._ask_all(recipe, schema, lines, memory, merging=True)
-        return Answered(merged.answer, usage + merged.usage)
-
-    def _ask_once(
-        self, recipe: Recipe, schema: type[Answer], request: Request, memory: Memory
-    ) -> Answered[Answer]:
-        """A part whose answer is stored is not paid for again."""
-
-        def ask() -> Json:
-            found = self._ask(recipe, schema, request)
-            return {"answer": found.answer.model_dump(by_alias=True), "usage": found.usage.to_json()}
-
-        stored = memory([request.system, request.user], ask)
-        return Answered(schema(**stored["answer"]), Usage.from_json(stored["usage"]))
-
-    def _ask(self, recipe: Recipe, schema: type[Answer], request: Request) -> Answered[Answer]:
-        return self._model.ask(
-            request, schema, self.choose_model(recipe), recipe.max_output_tokens, self._time_left_s()
-        )
+    def _ask(self, request: Request, recipe: Recipe) -> Completion:
+        schema, model = OUTPUTS[recipe.output], self.choose_model(recipe)
+        return self._model.ask(request, schema, model, recipe.max_output_tokens, self._time_left_s())
 
     def _embed(self, transcript: Transcript, recipe: Recipe, made_by: Json) -> Note:
         model, usage, rows = self.choose_model(recipe), Usage(), []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rem.core.errors import SetupError
 from rem.core.recipes import Recipe
@@ -12,6 +12,10 @@ from rem.transcripts.transcript import Transcript
 
 BYTES_PER_TOKEN = 3  # English has about 4, Chinese about 3: the estimate errs upwards
 REQUEST_TOKENS = 20  # a request's overhead beside its texts
+SPLIT_OFF = re.compile(r"(?<=\w)[^\w\s]+(?=\s|$)|(?<=[^\W\d])\d+")
+LONGEST_TOKEN = 4  # characters of a script without blanks, on average
+# Thai and Lao, Burmese, Khmer, kana, Chinese characters
+WITHOUT_BLANKS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 RULES = """\
 You read the transcript of a recording and answer in the given schema.
 
@@ -25,22 +29,59 @@ MERGE = """
 The lines are now notes on consecutive parts of one recording, in the same schema, in order. Make one note of
 them: keep what matters for the whole, name nothing twice, and take over the segment ids unchanged."""
 
+AGAIN = """\
+This answer cannot be used, because it does not fit the schema:
+{problems}
+Give the whole answer again: one JSON object that fits the schema, and nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question to a model: `system` holds REM's rules, `user` the transcript."""
+    """A question to a model: `system` holds REM's rules, `user` the transcript.
+
+    Attributes:
+        rejected: The model's first answer and what is wrong with it; empty in a first request.
+    """
 
     system: str
     user: str
+    rejected: tuple[str, str] | tuple[()] = ()
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        roles = ("system", "user", "assistant", "user")
+        texts = (self.system, self.user, *self.rejected)
+        return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
 
     @property
     def tokens(self) -> int:
-        return REQUEST_TOKENS + estimate_tokens(self.system) + estimate_tokens(self.user)
+        """Bound the tokens from above."""
+        return REQUEST_TOKENS + sum(estimate_tokens(message["content"]) for message in self.messages)
+
+    @property
+    def least_tokens(self) -> int:
+        """Bound the tokens from below: a server that counts fewer has not read the whole request."""
+        return sum(count_least_tokens(message["content"]) for message in self.messages)
+
+    def ask_again(self, answer: str, problems: str) -> Request:
+        """Build the second request: it shows the model its answer and what is wrong with it."""
+        return replace(self, rejected=(answer, AGAIN.format(problems=problems)))
 
 
 def estimate_tokens(text: str) -> int:
     """Bound the number of a text's tokens from above. An exact count needs each vendor's vocabulary."""
     return -(-len(text.encode()) // BYTES_PER_TOKEN)
+
+
+def count_least_tokens(text: str) -> int:
+    """Bound the number of a text's tokens from below.
+
+    A token holds no two words, and neither the punctuation after a word nor a number after a letter joins
+    the word's token. By Qwen's vocabulary of 151,000 it is 39 to 100 % of a transcript's tokens, by the
+    median 77 %.
+    """
+    blankless = len(WITHOUT_BLANKS.findall(text)) // LONGEST_TOKEN
+    return len(text.split()) + len(SPLIT_OFF.findall(text)) + blankless
 
 
 def to_lines(transcript: Transcript) -> list[str]:

@@ -16,6 +16,7 @@ from rem.cli.target import Target
 from rem.core import Json
 from rem.core.places import DOCUMENT_FORMATS, transcript_key
 from rem.executions.execution import Execution
+from rem.executions.failed_notes import FailedNote, find_in_transcript, find_in_visits
 from rem.executions.history import Attempt, Failure, StateVisit
 from rem.transcripts.captions import format_clock, join_turns
 from rem.transcripts.transcript import Transcript
@@ -42,6 +43,7 @@ def show_execution(target: Target, execution: Execution, *, full: bool, as_json:
         _print_visits(console, execution.started_at, visits)
     else:
         _print_states(console, execution.started_at, [v for v in visits if v.kind == "Task"])
+    _print_failed_notes(console, find_in_visits(visits))
     if failure is not None:
         if log:
             console.print(f"\n[bold]Log of the last attempt of {failure.state}[/]")
@@ -161,6 +163,7 @@ def _to_json(
         "redriveCount": execution.redrive_count,
         "failure": failure
         and {"state": failure.state, "error": failure.error, "message": failure.message, "log": list(log)},
+        "failedNotes": [note.to_json() for note in find_in_visits(visits)],
         "states": [
             {
                 "state": visit.name,
@@ -187,17 +190,27 @@ def show_recording(target: Target, record: Json, execution: Execution | None, *,
         for extension in DOCUMENT_FORMATS
     ]
     documents = [key for key in keys if store.exists(key)]
+    transcript = store.read_json(keys[0]) if keys[0] in documents else {}
+    failed = find_in_transcript(transcript)
     if as_json:
-        tables.print_json({**record, "documents": documents, "execution": execution and execution.name})
+        found = {"documents": documents, "failedNotes": [note.to_json() for note in failed]}
+        tables.print_json({**record, **found, "execution": execution and execution.name})
         return
     console = tables.build_console()
     _print_record(console, record)
     for key in documents:
         console.print(f"  {target.locate(key)}", markup=False, soft_wrap=True)
-    if documents and documents[0] == keys[0]:
-        _print_excerpt(console, store.read_json(keys[0]))
+    if transcript:
+        _print_excerpt(console, transcript)
+    _print_failed_notes(console, failed)
     if execution is not None:
         console.print(f"\nExecution: rem show {execution.name}", markup=False, soft_wrap=True)
+
+
+def _print_failed_notes(console: Console, failed: Sequence[FailedNote]) -> None:
+    if failed:
+        console.print("\n[bold]Notes that failed[/]")
+        console.print("\n".join(f"  {note}" for note in failed), markup=False, soft_wrap=True)
 
 
 def _print_record(console: Console, record: Json) -> None:

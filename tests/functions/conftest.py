@@ -13,6 +13,7 @@ from rem.definition import load_stages
 from rem.stage.settings import AssembleSettings, ClusterSettings, PrepareSettings, TranscribeSettings
 from tests.fakes import FakeCatalog, FakeStore, FakeTranscriber
 from tests.functions.stages import EVENT, PLENTY, FakeDiarizer, chunk_event
+from tests.openai_server import serve
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +29,13 @@ def set_environment(patch):
 @pytest.fixture
 def stage_environment(monkeypatch):
     set_environment(monkeypatch)
+
+
+@pytest.fixture
+def server():
+    """A server that speaks OpenAI's wire format."""
+    with serve() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,12 @@ import pytest
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
 from rem.definition import load_stages, render_definition
+from rem.executions.failed_notes import find_in_transcript, find_in_visits
+from rem.executions.history import read_visits
 from rem.home.resources import BUCKET, MACHINE_ARN, TABLE, build_functions, create_stack
 from rem.lambdas.pool import PoolOptions
 from rem.states.local_aws import LocalAws
-from tests.functions.test_enrich_openai import KEY, RECORDING, SAID, spoken
+from tests.functions.asking import KEY, RECORDING, SAID, spoken
 from tests.openai_server import answer, failure, rate_limit, serve, server_error, unauthorized
 from tests.rem.transcripts.test_transcript import SCHEMA
 
@@ -132,6 +134,8 @@ def test_optional_recipe_that_fails_leaves_complete_with_the_error_recorded(aws,
     jsonschema.validate(transcript, {**SCHEMA, "properties": {**SCHEMA["properties"], "audio": {}}})
     markdown = aws.store.read_bytes(f"transcripts/me/dev/{ran.recording_id}.md").decode()
     assert "Notes that failed" in markdown
+    [of_execution] = find_in_visits(read_visits(ran.history))
+    assert [of_execution] == find_in_transcript(transcript)
 
 
 def test_required_recipe_that_fails_fails_the_execution_at_once(aws, server, run):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from functions.enrich.estimate import BATCH_TEXTS, batch_texts
 from functions.enrich.prompts import build_requests, disarm, to_lines
 from rem.stage.recipe_files import load_recipes
-from tests.functions.test_enrich_openai import spoken
+from tests.functions.asking import spoken
 
 NOTES = replace(load_recipes()["notes"], max_input_tokens=2_000, max_output_tokens=300)
 SAID = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.split), max_size=40)

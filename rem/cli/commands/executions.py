@@ -16,6 +16,7 @@ from rem.core.errors import InputError
 from rem.definition import load_stages
 from rem.executions.doctor import Case, Diagnosis, Limits, diagnose
 from rem.executions.execution import Execution
+from rem.executions.failed_notes import diagnose_notes, find_in_visits
 from rem.executions.history import Failure
 
 app = typer.Typer()
@@ -119,12 +120,12 @@ def doctor(name: Name, where: TargetOptions, as_json: AsJson = False, user: User
 
 
 def diagnose_execution(target: Target, execution: Execution) -> Diagnosis | None:
-    """Gather the facts of a failure and judge them; None where the execution did not fail."""
+    """Gather the facts of a failure and judge them; None where neither the execution nor a note failed."""
     known = target.executions()
-    failure = known.explain(execution)
+    failure, visits = known.explain(execution), known.read_visits(execution.arn)
     if failure is None:
-        return None
-    visits = [visit for visit in known.read_visits(execution.arn) if visit.name == failure.state]
+        return diagnose_notes(find_in_visits(visits))
+    visits = [visit for visit in visits if visit.name == failure.state]
     failed = next((visit for visit in reversed(visits) if visit.failed_attempt), None)
     lines = target.logs().read(failed.function, failed.attempts[-1].request_id) if failed else []
     stage = load_stages().get(failure.state.lower())

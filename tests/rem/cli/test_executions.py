@@ -11,6 +11,7 @@ from rem.core.places import execution_name
 from rem.core.recordings import Recording
 from rem.home.resources import MACHINE_ARN, TABLE
 from tests.rem.cli.conftest import RECORDING
+from tests.rem.conftest import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +139,22 @@ def test_all_failed_leaves_out_what_can_never_work_and_what_was_stopped(ran, cap
     known = Executions(MACHINE_ARN, ran.aws.client("stepfunctions"))
     assert [execution.name for execution in choose_failed(known)] == ["bad"]
     assert "hopeless left out: prepare was told to fail" in capsys.readouterr().out
+
+
+def test_note_that_failed_is_named_with_its_reason_although_the_execution_succeeded(ran):
+    sfn = ran.aws.client("stepfunctions")
+    cause = json.dumps({"errorMessage": "no model 'm' at the server", "errorType": "SetupError"})
+    failure = {"recipe": "chapters", "failure": {"Error": "SetupError", "Cause": cause}}
+    states = {"RecordFailure": {"Type": "Pass", "Parameters": failure, "End": True}}
+    definition = json.dumps({"StartAt": "RecordFailure", "States": states})
+    role = "arn:aws:iam::123456789012:role/x"
+    machine = sfn.create_state_machine(name="notes", definition=definition, roleArn=role)["stateMachineArn"]
+    arn = sfn.start_execution(stateMachineArn=machine, name="partly", input="{}")["executionArn"]
+    wait_until(lambda: sfn.describe_execution(executionArn=arn)["status"] == "SUCCEEDED")
+    said = "chapters: SetupError: no model 'm' at the server"
+    assert said in ran.rem("show", arn)[1]
+    assert f"One note is missing. {said}." in ran.rem("doctor", arn)[1]
+    assert ran.rem_json("doctor", arn)["diagnosis"]["kind"] == "notes"
+    assert ran.rem_json("show", arn)["failedNotes"] == [
+        {"recipe": "chapters", "error": "SetupError", "message": "no model 'm' at the server"}
+    ]

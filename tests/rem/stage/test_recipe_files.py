@@ -157,7 +157,7 @@ class TestCommand:
 
     @pytest.fixture
     def transcript(self, tmp_path):
-        from tests.functions.test_enrich_openai import SAID, spoken
+        from tests.functions.asking import SAID, spoken
 
         path = tmp_path / "t.json"
         path.write_text(json.dumps(spoken(*SAID).to_json()))
