@@ -71,7 +71,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     ),
     "rem/cli": Room(
         "rem/core rem/transcripts rem/executions rem/costs rem/definition rem/ports rem/library rem/adapters "
-        "rem/stage rem/home rem/lambdas functions/enrich",  # `rem recipes` estimates a recipe's tokens
+        "rem/stage rem/home rem/lambdas rem/weights functions/enrich",  # `rem recipes` estimates tokens
     ),
     "rem/cli/score.py": Room("rem/core rem/transcripts", "jiwer pyannote"),
     "statemachine": Room("rem/core rem/definition"),

@@ -27,6 +27,7 @@ COMMANDS = {
     "keys": ("keys", "Make, list and revoke keys."),
     "device": ("device", "Set up a recorder, or simulate one."),
     "devices": ("device", "List recorders: battery, losses, clock."),
+    "models": ("models", "List, fetch and verify model weights."),
     "recipes": ("recipes", "List, check and price the recipes for notes."),
     "cost": ("cost", "Print what recordings cost, and a month like them."),
     "stages": ("stages", "Show time, memory and cost of every stage, with advice."),

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from rem.adapters.models import DEMO, resolve_diarization, resolve_whisper
+from rem.adapters.models import COMMUNITY, DEMO, OPEN, choose_voices, resolve_diarization, resolve_whisper
+from rem.cli.download import show_download
 from rem.core.errors import SetupError
 from rem.core.languages import find_language
 from rem.definition import load_stages
@@ -17,6 +18,10 @@ from rem.stage.recipe_files import choose_recipes
 
 # The tiny pipeline's own step, and as much evidence in a long recording as in the short ones it was made for.
 FOR_DEMO = {"segmentation_step": "", "cluster_points": 120}
+VOICES = {  # what a run says that was not told which voices to take
+    OPEN: f"Voices: {OPEN}, which needs no account; {COMMUNITY} with HF_TOKEN set, or --diarization FOLDER",
+    COMMUNITY: f"Voices: {COMMUNITY}; --diarization {OPEN} takes the ones that need no account",
+}
 FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
 
 
@@ -35,8 +40,9 @@ class ModelOptions:
     diarization: Annotated[
         str,
         typer.Option(
-            help="pyannote pipeline: a hub name (gated: needs HF_TOKEN once), a folder, or 'demo'. "
-            "Default: pyannote/speaker-diarization-community-1.",
+            help="Pipeline of voices: 'open' (no account needed), 'community-1' (gated: HF_TOKEN once), a "
+            "pyannote folder, a hub repository, or 'demo'. Default: community-1 where it was fetched or "
+            "HF_TOKEN is set, else open.",
             metavar="MODEL",
         ),
     ] = ""
@@ -61,13 +67,16 @@ class ModelOptions:
         stages = load_stages()
         language = find_language(self.language or str(stages["transcribe"].settings["language"]))
         whisper = self.whisper or str(stages["transcribe"].settings["whisper_model"])
-        diarization = self.diarization or str(stages["cluster"].settings["diarization_model"])
-        return {
-            "whisper_model": resolve_whisper(whisper, language=language),
-            "diarization_model": resolve_diarization(diarization),
-            "language": language,
-            **(FOR_DEMO if diarization == DEMO else {}),
-        }
+        voices = self.diarization or choose_voices(str(stages["cluster"].settings["diarization_model"]))
+        with show_download() as report:
+            settings = {
+                "whisper_model": resolve_whisper(whisper, report, language=language),
+                "diarization_model": resolve_diarization(voices, report),
+                "language": language,
+            }
+            if not self.diarization:
+                report(VOICES.get(voices, f"Voices: {voices}"), 0, 0)
+        return settings | (FOR_DEMO if voices == DEMO else {})
 
 
 @dataclass(frozen=True, slots=True)
