@@ -147,11 +147,25 @@ def test_no_secret_is_in_a_command(deployment, shell):
     assert "secret-password" in shell.inputs
 
 
-def test_a_gated_model_without_a_token_is_found_out_before_the_build(deployment, shell, monkeypatch):
+def find_builds(shell):
+    return [command for command in shell.commands if command[:3] == ("docker", "buildx", "build")]
+
+
+@pytest.mark.parametrize("model", ["community-1", "pyannote/speaker-diarization-community-1"])
+def test_a_gated_model_without_a_token_is_found_out_before_the_build(shell, monkeypatch, model):
     monkeypatch.delenv("HF_TOKEN")
+    stages = load_stages()
+    chosen = stages["diarize"].model_copy(update={"settings": {"diarization_model": model}})
+    images = build_images(stages | {"diarize": chosen, "cluster": chosen})
     with pytest.raises(SetupError, match="HF_TOKEN"):
-        deployment.deploy()
-    assert not [command for command in shell.commands if command[:3] == ("docker", "buildx", "build")]
+        Deployment(shell, FakeCloud(), "dev", "eu-central-1", images).deploy()
+    assert not find_builds(shell)
+
+
+def test_the_default_models_are_built_without_a_token(deployment, shell, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    deployment.deploy()
+    assert len(find_builds(shell)) == 7
 
 
 def test_all_missing_tools_are_named_at_once(deployment, shell):
