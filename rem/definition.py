@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+# The folder that holds rem/, functions/, statemachine/ and models/: a checkout, site-packages, or an image's
+# task root.
 ROOT = Path(__file__).resolve().parent.parent
 STAGES_FILE = ROOT / "statemachine" / "stages.yaml"
 DEFINITION_FILE = ROOT / "statemachine" / "recording.asl.json"

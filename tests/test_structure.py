@@ -231,6 +231,14 @@ def test_demo_models_fit_their_budget():
     assert total <= 16_000_000
 
 
+def test_versions_in_docs_and_messages_are_those_that_are_tested():
+    pins = dict(re.findall(r'"([\w.-]+)(?:\[[^]]*\])?==([^"]+)"', (ROOT / "pyproject.toml").read_text()))
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "rem").rglob("*.py")]
+    for page in pages:
+        for package, version in re.findall(r"\b([a-z][\w-]+)==(\d[\w.]*\w)", page.read_text()):
+            assert pins.get(package, version) == version, f"{name(page)}: {package}=={version}"
+
+
 def test_changelog_and_decisions_are_kept():
     assert "## " in (ROOT / "CHANGELOG.md").read_text()
     index = (ROOT / "docs" / "adr" / "README.md").read_text()

@@ -12,6 +12,11 @@ from rem.cli.lazy_group import LazyGroup
 from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED, BusyError, InputError, SetupError
 
 DISTRIBUTION = "rem-recording-memory"
+OURS = ("rem", "functions", "statemachine")  # a module of these that is not there is a bug, not an extra
+MISSING = (
+    f"{{package}} is not installed: this command runs the pipeline, so install REM with its extra `local` "
+    f"(pip install '{DISTRIBUTION}[local]')"
+)
 
 app = typer.Typer(
     name="rem", cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -41,3 +46,8 @@ def main() -> None:
     except (InputError, SetupError, BusyError) as error:
         sys.stderr.write(f"rem: {error}\n")
         sys.exit(EXIT_FAILED if isinstance(error, BusyError) else EXIT_BAD_INPUT)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith(OURS):
+            raise
+        sys.stderr.write(f"rem: {MISSING.format(package=error.name)}\n")
+        sys.exit(EXIT_BAD_INPUT)
