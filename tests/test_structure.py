@@ -40,6 +40,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "rem/costs": Room("rem/core rem/transcripts rem/definition", in_images=True),
     "rem/ports.py": Room("rem/core rem/transcripts rem/executions", in_images=True),
     "rem/library": Room("rem/core rem/transcripts rem/executions rem/ports", in_images=True),
+    "rem/library/recorded.py": Room("rem/core", "av", in_images=True),
     "rem/adapters": Room(
         "rem/core rem/executions rem/costs rem/definition rem/ports", "boto3 botocore", in_images=True
     ),

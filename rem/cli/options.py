@@ -5,19 +5,44 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rem.core.errors import InputError
+from rem.core.moments import parse_moment
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for scripts.")]
 User = Annotated[str, typer.Option(envvar="REM_USER", help="Whose recordings they are.", metavar="USER")]
+
+
+StartedAt = Annotated[
+    str,
+    typer.Option(
+        help="When the recording began, e.g. 2026-11-24T09:30; without a zone, this machine's. Default: what "
+        "the file says, else when it was written, less its length.",
+        metavar="TIME",
+    ),
+]
+
+
+def parse_start(text: str, files: Sequence[Path]) -> datetime | None:
+    """Read --started-at, which is about one recording; None where it was not given.
+
+    Raises:
+        InputError: it is no time, or there are more files than one.
+    """
+    if not text:
+        return None
+    if len(files) != 1 or files[0].is_dir():
+        raise InputError("--started-at is about one recording: name one file")
+    return parse_moment(text)
 
 
 def take_groups(command: Callable[..., None]) -> Callable[..., None]:

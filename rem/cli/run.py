@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json:
         prepare_folder(out)
         progress = LiveProgress(console, len(files))
         with progress, open_session(settings, progress.on_log) as session:
-            outcomes += _run_all(session, files, out, progress)
+            outcomes += _run_all(session, files, out, progress, options.started_at)
     if as_json:
         print(json.dumps({"recordings": [_to_json(outcome) for outcome in outcomes]}, ensure_ascii=False))
     else:
@@ -91,7 +92,9 @@ def prepare_folder(out: Path) -> None:
         raise InputError(f"nothing can be written to {out}: {error.strerror}") from error
 
 
-def _run_all(session: Session, files: Sequence[Path], out: Path, progress: LiveProgress) -> list[Outcome]:
+def _run_all(
+    session: Session, files: Sequence[Path], out: Path, progress: LiveProgress, started_at: datetime | None
+) -> list[Outcome]:
     """Write each recording's documents as soon as it is done: an interrupt loses only what still runs."""
     stems = Counter(path.stem for path in files)
 
@@ -100,7 +103,7 @@ def _run_all(session: Session, files: Sequence[Path], out: Path, progress: LiveP
 
     def run_one(path: Path) -> Outcome:
         try:
-            outcome = session.follow(session.upload(path), watch)
+            outcome = session.follow(session.upload(path, started_at), watch)
             outcome.files = write_documents(outcome, out, is_only=stems[path.stem] == 1)
         except InputError as error:
             outcome = _refuse(path, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -122,6 +123,7 @@ class RunOptions:
 
     Attributes:
         speakers: How many people speak; None to find out.
+        started_at: When the one recording began; None to find out.
         enrich_engine: Who makes the notes, `openai` or `offline`; empty for what the environment says.
     """
 
@@ -129,6 +131,7 @@ class RunOptions:
     notes: NoteOptions = field(default_factory=NoteOptions)
     speakers: int | None = None
     enrich_engine: str = ""
+    started_at: datetime | None = None
 
     def to_settings(self) -> dict[str, object]:
         """Build the settings that replace those of stages.yaml; models are found or fetched here.

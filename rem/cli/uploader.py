@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from rem.core.errors import InputError, SetupError
 from rem.core.sniff import HEAD_BYTES, sniff_audio
 from rem.library.intake import SMALL_BYTES
 from rem.library.media import build_recording_id, explain_skip, hash_file
+from rem.library.recorded import find_start
 
 TRIES = 8
 LONGEST_WAIT_S = 60.0
@@ -81,17 +82,23 @@ class Uploader:
             sleep=sleep,
         )
 
-    def upload(self, path: Path, on_progress: Progress = lambda sent_bytes: None) -> Uploaded:
+    def upload(
+        self,
+        path: Path,
+        on_progress: Progress = lambda sent_bytes: None,
+        started_at: datetime | None = None,
+    ) -> Uploaded:
         """Send one file.
 
         Args:
+            started_at: When the recording began, with its zone; None for what the file says.
             on_progress: Called with how many bytes of the file are at the server; may go back.
 
         Raises:
             InputError: the file cannot be taken; the message says why.
             SetupError: the server or the key is the trouble; a repeat of the command goes on.
         """
-        fields, size_bytes, kind = self._describe(path)
+        fields, size_bytes, kind = self._describe(path, started_at)
         try:
             if size_bytes <= SMALL_BYTES:
                 answer = self._send_whole(path, fields)
@@ -108,7 +115,7 @@ class Uploader:
         on_progress(size_bytes)
         return Uploaded(answer["recordingId"], size_bytes, answer["duplicate"])
 
-    def _describe(self, path: Path) -> tuple[dict[str, Any], int, str]:
+    def _describe(self, path: Path, started_at: datetime | None) -> tuple[dict[str, Any], int, str]:
         """The fields that go with a file, its size and what it is."""
         try:
             status = path.stat()
@@ -119,9 +126,9 @@ class Uploader:
             raise InputError(f"{path} cannot be read: {error.strerror}") from error
         if reason := explain_skip(path):
             raise InputError(f"{path} is no recording: {reason}")
-        started_at = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="milliseconds")
+        began = (started_at or find_start(path).moment).isoformat(timespec="milliseconds")
         recording_id = build_recording_id(path, digest)
-        fields = {"deviceId": self._device_id, "recordingId": recording_id, "startedAt": started_at}
+        fields = {"deviceId": self._device_id, "recordingId": recording_id, "startedAt": began}
         return {**fields, "sha256": digest}, status.st_size, sniff_audio(head)
 
     def _send_whole(self, path: Path, fields: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from rem.executions.statuses import RUNNING, SUCCEEDED
 from rem.home.resources import Stack, build_functions, create_stack, default_log_dir
 from rem.lambdas.pool import PoolOptions
 from rem.library.media import build_recording_id, hash_file
+from rem.library.recorded import find_start
 from rem.states.local_aws import LocalAws
 
 USER, DEVICE = "me", "cli"
@@ -77,15 +78,18 @@ class Session:
         self.aws, self.stack = aws, stack
         self._s3, self._sfn = aws.client("s3"), aws.client("stepfunctions")
 
-    def upload(self, path: Path) -> Upload:
+    def upload(self, path: Path, started_at: datetime | None = None) -> Upload:
         """Put a file where a device's upload would lie. S3's event does the rest.
+
+        Args:
+            started_at: When the recording began, with its zone; None for what the file says.
 
         Raises:
             InputError: the file cannot be read.
         """
         try:
             digest = hash_file(path)
-            started_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            started_at = (started_at or find_start(path).moment).astimezone(UTC)
             recording_id = build_recording_id(path, digest)
             extension = re.sub(r"[^A-Za-z0-9]", "", path.suffix) or "bin"
             key = raw_key(USER, DEVICE, started_at, recording_id, extension)

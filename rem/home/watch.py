@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rem.core.errors import InputError
 from rem.core.sniff import HEAD_BYTES, sniff_audio
 from rem.library.intake import SMALL_BYTES, Announcement, Intake, NotAudioError
 from rem.library.media import build_recording_id, explain_skip, hash_file, list_files
+from rem.library.recorded import find_start
 
 SETTLE_S = 3.0  # a copy over a slow network pauses for a second or two; a recorder writes more often
 POLL_S = 1.0  # polling works on network folders, which send no change events
@@ -110,8 +110,7 @@ class Receiving:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         kind, digest, status = sniff_audio(head), hash_file(path), path.stat()
-        started_at = datetime.fromtimestamp(status.st_mtime, UTC)
-        announced = Announcement(DEVICE, started_at, build_recording_id(path, digest), digest)
+        announced = Announcement(DEVICE, find_start(path).moment, build_recording_id(path, digest), digest)
         if status.st_size <= SMALL_BYTES:
             return not self.intake.accept(self.user_id, announced, path.read_bytes())[1]
         plan = self.intake.begin(self.user_id, announced, status.st_size, kind)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rem.cli.options import AsJson, take_groups
+from rem.cli.options import AsJson, StartedAt, parse_start, take_groups
 from rem.cli.run import exit_code, run_files
 from rem.cli.run_options import ModelOptions, NoteOptions, RunOptions
 
@@ -37,6 +37,7 @@ def run(
     notes: NoteOptions,
     out: Out = Path("transcripts"),
     speakers: Speakers = None,
+    started_at: StartedAt = "",
     as_json: AsJson = False,
 ) -> None:
     """Transcribe recordings on this machine, through the same state machine as on AWS.
@@ -54,5 +55,6 @@ def run(
 
       rem run memo.ogg --whisper small --language en --speakers 2 --json
     """
-    outcomes = run_files(files, RunOptions(models, notes, speakers), out, as_json=as_json)
+    options = RunOptions(models, notes, speakers, started_at=parse_start(started_at, files))
+    outcomes = run_files(files, options, out, as_json=as_json)
     raise typer.Exit(exit_code(outcomes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from rem.cli.options import AsJson
+from rem.cli.options import AsJson, StartedAt, parse_start
 from rem.cli.tables import print_json, print_skipped
 from rem.cli.uploader import Uploader
 from rem.core.errors import EXIT_BAD_INPUT, InputError
@@ -29,7 +30,12 @@ Device = Annotated[str, typer.Option(help="The device that the recordings are li
 
 @app.command()
 def upload(
-    files: Files, to: Url = "", key: Key = "", device: Device = "cli", as_json: AsJson = False
+    files: Files,
+    to: Url = "",
+    key: Key = "",
+    device: Device = "cli",
+    started_at: StartedAt = "",
+    as_json: AsJson = False,
 ) -> None:
     """Send recordings to a REM server. An upload that breaks off goes on when the command is repeated.
 
@@ -42,7 +48,8 @@ def upload(
     if not key:
         raise InputError("name a key: --key KEY, or REM_KEY in the environment; `rem keys add` makes one")
     with httpx2.Client() as client:
-        rows = _upload_all(Uploader(client, to, key, device), _find_files(files), quiet=as_json)
+        uploader, began = Uploader(client, to, key, device), parse_start(started_at, files)
+        rows = _upload_all(uploader, _find_files(files), began, quiet=as_json)
     if as_json:
         print_json({"recordings": rows})
     if any("error" in row for row in rows):
@@ -69,7 +76,9 @@ def _find_files(named: list[Path]) -> list[Path]:
     return found
 
 
-def _upload_all(uploader: Uploader, files: list[Path], *, quiet: bool) -> list[dict[str, Any]]:
+def _upload_all(
+    uploader: Uploader, files: list[Path], started_at: datetime | None, *, quiet: bool
+) -> list[dict[str, Any]]:
     """Send the files one after the other; a row for each.
 
     A file that cannot be taken does not hold back the others; a bad key or server ends the command.
@@ -81,7 +90,7 @@ def _upload_all(uploader: Uploader, files: list[Path], *, quiet: bool) -> list[d
         for path in files:
             bar = progress.add_task(path.name, total=path.stat().st_size if path.is_file() else 0)
             try:
-                sent = uploader.upload(path, partial(_move, progress, bar))
+                sent = uploader.upload(path, partial(_move, progress, bar), started_at)
             except InputError as error:
                 rows.append({"file": str(path), "error": str(error)})
                 console.print(f"{path}: {error}", markup=False, soft_wrap=True)
