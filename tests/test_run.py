@@ -168,7 +168,7 @@ def test_missing_model_without_a_network_says_what_to_do(tmp_path):
     answer = rem("run", sound, "--whisper", "base.en", "--diarization", "demo", cwd=tmp_path, **models)
     assert answer.returncode == 2
     assert "base.en" in answer.stderr
-    assert "copy the model folder" in " ".join(answer.stderr.split())
+    assert "copy the model's folder" in " ".join(answer.stderr.split())
 
 
 def test_gated_model_without_a_token_explains_how_to_get_one(tmp_path):

@@ -1,1 +1,1 @@
-"""Adapters: the only code that speaks to a vendor of storage, queues, executions or models."""
+"""The only code that speaks to a vendor of storage, queues, executions, logs or models."""

@@ -1,4 +1,4 @@
-"""boto3 clients of the pipeline, and how AWS says that it is busy."""
+"""The pipeline's boto3 clients, from its environment, and AWS's names for being busy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ THROTTLES = {
 
 @functools.cache
 def s3_client() -> S3Client:
-    return boto3.client("s3", config=CLIENT.merge(Config(signature_version="s3v4")))  # presigned as well
+    # The version is named for presigned URLs, which boto3 may sign by an older one than requests.
+    return boto3.client("s3", config=CLIENT.merge(Config(signature_version="s3v4")))
 
 
 @functools.cache
@@ -51,6 +52,11 @@ def sns_client() -> Any:
     return boto3.client("sns", config=CLIENT)
 
 
-def raise_if_busy(error: ClientError, what: str) -> None:
+def raise_if_busy(error: ClientError, doing: str) -> None:
+    """Raise BusyError in the place of a throttle; another error is left to the caller.
+
+    Args:
+        doing: What the caller was at, e.g. "reading notes/a.json".
+    """
     if error.response["Error"]["Code"] in THROTTLES:
-        raise BusyError(f"{what}: {error}") from error
+        raise BusyError(f"{doing}: {error}") from error

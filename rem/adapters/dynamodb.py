@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
-FIRST_MOMENT = "0"  # DynamoDB compares with no empty key
-OPEN_INDEX = "OpenIndex"  # sparse: only records that carry `open` are in it, see docs/adr/0017
+FIRST_MOMENT = "0"  # before every date: DynamoDB refuses to compare with an empty text
+OPEN_INDEX = "OpenIndex"  # it is sparse: only records that carry `open` are in it, see docs/adr/0017
 
 
 class DynamoCatalog:
@@ -35,7 +35,7 @@ class DynamoCatalog:
         self._client = client or dynamodb_client()
 
     def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
-        """One conditional update: `statusRank` only grows, so events may arrive late or twice.
+        """Move the record by one conditional update: `statusRank` only grows, whatever comes late or twice.
 
         An unfinished record is in OPEN_INDEX, and work that goes on clears an earlier error.
         """
@@ -54,7 +54,7 @@ class DynamoCatalog:
         )
 
     def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
-        """Every write changes `updatedAt`, so it tells whether the record is still as it was seen."""
+        """Set fields on the condition that `updatedAt`, which every write changes, is as it was seen."""
         key = _build_key(recording.user_id, recording.recording_id)
         if seen is None or "updatedAt" not in seen:
             return self._update(key, {**_identify(recording), **fields}, "attribute_not_exists(updatedAt)")
@@ -84,7 +84,7 @@ class DynamoCatalog:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """One query of one index. Two users' devices and sessions may have one name: a filter parts them."""
+        """Ask one index once; a filter leaves out another user's devices and sessions of the same name."""
         if session_id is not None:
             index, partition = SESSION_INDEX, {"sessionId": session_id}
         elif device_id is not None:
@@ -127,7 +127,7 @@ class DynamoCatalog:
         condition: str,
         condition_values: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Set fields (None removes one) where the condition holds; keep `updatedAt` and `open` true."""
+        """Set fields (None removes one) where the condition holds, and `updatedAt` and `open` with them."""
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         fields = {**fields, "updatedAt": now}
         if "status" in fields:
@@ -173,7 +173,7 @@ class DynamoKeys:
         self._client = client or dynamodb_client()
 
     def read(self, key_id: str) -> Key | None:
-        """Consistent, so that a revoked key ends with the next request."""
+        """Read consistently, so that a revoked key ends with the next request."""
         answer = self._client.get_item(
             TableName=self.table, Key={"keyId": {"S": key_id}}, ConsistentRead=True
         )
@@ -205,17 +205,17 @@ def build_cursor(started_at: str, recording_id: str) -> str:
 
 
 def parse_cursor(cursor: str) -> tuple[str, str]:
-    """The counterpart of build_cursor. It names no user: a cursor that was made up opens nobody's list.
+    """Read what build_cursor wrote. It names no user: a cursor that was made up opens nobody's list.
 
     Raises:
-        InputError: it is none of ours.
+        InputError: no list gave this cursor.
     """
     try:
         started_at, recording_id = json.loads(base64.urlsafe_b64decode(cursor))
     except ValueError as error:
-        raise InputError("the cursor is none that a list gave you: leave it out to start anew") from error
+        raise InputError("no list gave you this cursor: leave it out to start anew") from error
     if not (isinstance(started_at, str) and isinstance(recording_id, str) and started_at and recording_id):
-        raise InputError("the cursor is none that a list gave you: leave it out to start anew")
+        raise InputError("no list gave you this cursor: leave it out to start anew")
     return started_at, recording_id
 
 
@@ -232,7 +232,7 @@ def _from_item(item: Mapping[str, Any]) -> Json:
 
 
 def _from_attribute(attribute: Any) -> Any:
-    """A DynamoDB attribute as a JSON value; the counterpart of `_to_attribute`."""
+    """Turn a DynamoDB attribute into the JSON value that `_to_attribute` made it of."""
     [(kind, value)] = attribute.items()
     match kind:
         case "NULL":
@@ -248,7 +248,7 @@ def _from_attribute(attribute: Any) -> Any:
 
 
 def _to_attribute(value: Any) -> Any:
-    """A JSON value as a DynamoDB attribute; DynamoDB knows no floats, only decimal numbers."""
+    """Turn a JSON value into a DynamoDB attribute. DynamoDB knows decimal numbers and no floats."""
     match value:
         case None:
             return {"NULL": True}

@@ -1,4 +1,4 @@
-"""The data folder of the laptop's AWS: every object and table item on the disk before it is acknowledged.
+"""The data folder of the laptop's AWS: objects and table items, on the disk before they are acknowledged.
 
 DIR/lock                      held by the process that serves the folder
 DIR/executions.sqlite         executions, histories, answers (rem.states.journal)
@@ -25,7 +25,7 @@ from typing import Any, Self
 from rem.adapters.sqlite import open_database
 from rem.core.errors import SetupError
 
-FORMAT = "1"  # of the folder; another number is another version's
+FORMAT = "1"  # of the folder; a version of REM reads one
 RAW = re.compile(r"raw/(?P<owner>[^/]+/[^/]+)/(?P<day>\d{4}/\d\d/\d\d)/(?P<id>[^/]+)\.(?P<ext>[^/.]+)")
 TRANSCRIPT = re.compile(r"transcripts/(?P<owner>[^/]+/[^/]+)/(?P<id>[^/]+)\.(?P<ext>[^/.]+)")
 TABLES = (
@@ -35,7 +35,7 @@ TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What S3 knows of an object beside its content. Times in ISO 8601."""
+    """The facts that S3 tells of an object beside its content. Times are in ISO 8601."""
 
     bucket: str
     key: str
@@ -46,7 +46,7 @@ class StoredObject:
 
 
 class DataFolder:
-    """One process at a time has it.
+    """The folder of one process: no other can open it meanwhile.
 
     Raises:
         SetupError: another process has the folder, it cannot be written, or something else lies there.
@@ -102,7 +102,7 @@ class DataFolder:
 
 
 class ObjectFiles:
-    """Objects as files. A write is whole: content first, then the description that makes it count."""
+    """Objects as files. An object counts when its description is there, which is written last."""
 
     def __init__(self, root: Path) -> None:
         self._objects, self._recordings = root / "objects", root / "recordings"
@@ -116,10 +116,10 @@ class ObjectFiles:
         return self._objects / bucket / digest[:2] / digest
 
     def write(self, stored: StoredObject, content: bytes) -> Path:
-        """Content and description are on the disk when it returns.
+        """Put content and description on the disk before returning.
 
         Raises:
-            OSError: the disk is full or broken; what was there before is there still.
+            OSError: the disk is full or broken; an object that was there before is there still.
         """
         path = self.path_of(stored.bucket, stored.key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ class ObjectFiles:
                 self._remove_empty(shown.parent)
 
     def read_all(self) -> Iterator[StoredObject]:
-        """Every object that was written whole; half-written ones, of a crash, are removed."""
+        """Read every object that was written whole, and remove the halves that a crash left."""
         for folder, _, names in os.walk(self._objects):
             whole = {name.removesuffix(".json") for name in names if name.endswith(".json")}
             for name in names:
@@ -157,7 +157,7 @@ class ObjectFiles:
             self._days[match["owner"], match["id"]] = match["day"]
 
     def _show(self, key: str, path: Path) -> None:
-        """A second name for people; where the disk knows no hard links it is a copy."""
+        """Give the file a second name for people; on a disk without hard links, copy it."""
         self._learn_day(key)
         shown = self._find_shown(key)
         if shown is None:
@@ -189,13 +189,13 @@ class ObjectFiles:
 
 
 class TableItems:
-    """The items of all tables as they are now. A write survives a power cut when it returns."""
+    """The items of all tables. A write that has returned survives a power cut."""
 
     def __init__(self, path: Path) -> None:
         self._database, self._lock = open_database(path, TABLES, durability="FULL"), threading.Lock()
 
     def put(self, table: str, key: dict[str, Any], item: dict[str, Any] | None) -> None:
-        """Args: item is None for one that is gone."""
+        """Keep an item; None removes it."""
         name = json.dumps(key, sort_keys=True)
         with self._lock:
             if item is None:
@@ -231,7 +231,7 @@ class StoredBody:
         return content
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: between two reads no file is open."""
 
 
 def _describe(path: Path) -> Path:

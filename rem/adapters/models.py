@@ -1,4 +1,4 @@
-"""Finds model folders: a folder, `demo`, or a name that is fetched once and kept.
+"""Model folders by name: a folder, `demo`, or a name that is fetched once and kept.
 
 Inside the pipeline a model is always a folder; images have it baked in, the laptop fetches it here.
 """
@@ -29,13 +29,13 @@ MARKERS: dict[Kind, str] = {"whisper": "model.bin", "diarization": "config.yaml"
 
 
 def models_dir() -> Path:
-    """REM_MODELS, else rem/models in the user's cache folder."""
+    """Name the folder of fetched models: REM_MODELS, else rem/models in the user's cache folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("REM_MODELS") or Path(cache, "rem", "models"))
 
 
 def locate_model(kind: Kind, name: str) -> Path:
-    """The folder in which a fetched model lies, whether it is there or not."""
+    """Name the folder in which a fetched model lies, whether it is there or not."""
     return models_dir() / kind / name.replace("/", "--")
 
 
@@ -57,7 +57,7 @@ def choose_voices(name: str) -> str:
 
 
 def resolve_whisper(name: str, report: Report = ignore_progress, *, language: str = "") -> Path:
-    """The folder of a Whisper model in CTranslate2 format.
+    """Find or fetch a Whisper model in CTranslate2 format; its folder.
 
     Args:
         name: A folder, `demo`, a name of models/sources.yaml, another size of faster-whisper's, or a hub
@@ -110,7 +110,7 @@ def _find_whisper(name: str, report: Report) -> Path:
 
 
 def resolve_diarization(name: str, report: Report = ignore_progress) -> Path:
-    """The folder of a pyannote.audio diarization pipeline.
+    """Find or fetch a pyannote.audio diarization pipeline; its folder.
 
     Args:
         name: A folder, `demo`, a name of models/sources.yaml, or a hub repository.
@@ -133,7 +133,7 @@ def resolve_diarization(name: str, report: Report = ignore_progress) -> Path:
 
 
 def _find(kind: Kind, name: str) -> Path | None:
-    """A model that is on this machine; None for a name that could be fetched.
+    """Find a model that is on this machine; None for a name that could be fetched.
 
     Raises:
         SetupError: the name is a path, and no model lies there.
@@ -149,7 +149,7 @@ def _find(kind: Kind, name: str) -> Path | None:
 
 
 def _fetch_unlisted(kind: Kind, name: str, repository: str, report: Report) -> Path:
-    """Fetch what models/sources.yaml does not name. Nothing says what its files should be."""
+    """Fetch a model that models/sources.yaml does not name. Its files are not verified: no hash is known."""
     source = Source(repository=repository, licence="see its page")
     target = locate_model(kind, name)
     partial = target.with_name(f"{target.name}.partial")

@@ -17,7 +17,7 @@ from rem.ports import Head, StoredPart
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-DELETE_BATCH = 1000  # S3's most
+DELETE_BATCH = 1000  # objects in one request, S3's most
 
 
 class S3Store:
@@ -86,7 +86,7 @@ class S3Store:
         return list(dict.fromkeys(key for key, _ in self._list_versions(prefix)))
 
     def delete(self, keys: Sequence[str]) -> None:
-        """With all versions and delete markers: on a versioned bucket a plain delete keeps the content."""
+        """Delete all versions and delete markers: on a versioned bucket a plain delete keeps the content."""
         for key in keys:
             versions = [(found, version) for found, version in self._list_versions(key) if found == key]
             for first in range(0, len(versions), DELETE_BATCH):
@@ -152,7 +152,7 @@ class S3Uploads:
 
 
 def read_texts(url: str, client: S3Client | None = None) -> dict[str, str]:
-    """The texts that lie directly under an S3 prefix, by file name.
+    """Read the texts that lie directly under an S3 prefix, by file name.
 
     Args:
         url: s3://BUCKET/PREFIX

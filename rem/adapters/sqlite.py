@@ -1,4 +1,4 @@
-"""SQLite as the laptop's AWS uses it."""
+"""SQLite databases that survive a killed process or a power cut."""
 
 from __future__ import annotations
 

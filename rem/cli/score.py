@@ -1,4 +1,4 @@
-"""How good a transcript is, measured against a reference: words, speakers, and whose words."""
+"""Errors of a transcript against a reference: in words, in speakers, and in whose words they are."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from rem.transcripts.transcript import Transcript, Turn, Word
 
-COLLAR_S = 0.25  # around each reference boundary, on either side; the field's usual forgiveness
+COLLAR_S = 0.25  # on either side of a reference boundary nothing counts, as is usual in the field
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What was really said: words with their speaker, in order."""
+    """The truth about a recording: its words with their speaker, in order."""
 
     spoken: tuple[tuple[str, Word], ...]
     turns: tuple[tuple[float, float, str], ...]
@@ -75,7 +75,7 @@ def normalise(text: str) -> str:
 
 
 def score(transcript: Transcript, reference: Reference) -> Score:
-    """Words (jiwer), speakers over time (pyannote.metrics, overlap included), speaker per word."""
+    """Count errors in words (jiwer), in speakers over time (pyannote.metrics, overlap too), and per word."""
     words = _compare_words(transcript, reference)
     detail, names = compare_turns(transcript.turns, reference, transcript.duration_s)
     pairs = pair_words(transcript, reference)
@@ -104,7 +104,7 @@ def _annotate(turns: Any) -> Any:
 def compare_turns(
     turns: Sequence[Turn], reference: Reference, length_s: float
 ) -> tuple[dict[str, float], dict[str | None, str]]:
-    """Seconds of each kind of error (pyannote.metrics' names), and which person each label stands for."""
+    """Measure the seconds of each kind of error (pyannote.metrics' names), and map labels to persons."""
     from pyannote.core import Segment, Timeline
     from pyannote.metrics.diarization import DiarizationErrorRate
 
@@ -116,7 +116,7 @@ def compare_turns(
 
 
 def pair_words(transcript: Transcript, reference: Reference) -> list[tuple[str, str | None, Word]]:
-    """Words that stand for each other, in order: who said it, the label it got, the recognised word."""
+    """Pair said and recognised words, in order: who said it, the label that it got, the recognised word."""
     heard = _list_words(transcript)
     return [
         (reference.spoken[said][0], *heard[found])
@@ -142,7 +142,7 @@ def _list_words(transcript: Transcript) -> list[tuple[str | None, Word]]:
 
 
 def print_score(document: bytes, reference: Path) -> None:
-    """One line a person can judge the demo by."""
+    """Print one line by which a person can judge the demo."""
     result = score(Transcript.from_json(json.loads(document)), Reference.load(reference))
     print(
         f"Against its reference: word error rate {result.wer:.1%} of {result.words} words, "

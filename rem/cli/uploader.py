@@ -1,4 +1,4 @@
-"""The client of the ingest API: sends a file whole or in parts, tries again, goes on where it stopped."""
+"""The client of the ingest API, which sends a file whole or in parts and continues what broke off."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from rem.library.recorded import find_start
 
 TRIES = 8
 LONGEST_WAIT_S = 60.0
-LONGEST_ASKED_WAIT_S = 900.0  # a Retry-After beyond this is not waited for
-ROUNDS = 3  # beginnings of one upload: addresses expire after an hour, a restarted server forgets parts
+LONGEST_ASKED_WAIT_S = 900.0  # a server that asks for more is asked again after this
+ROUNDS = 3  # an upload begins anew where addresses expired (an hour) or a restarted server forgot parts
 PIECE_BYTES = 64 * 1024
 TIMEOUT = httpx2.Timeout(60, connect=10)
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # what may be gone at the next try
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that the next try may not meet
 KEY_REFUSED = frozenset({401, 403})
 
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
-    """How a file arrived; `is_duplicate`: the very same bytes were there already."""
+class Arrival:
+    """A file at the server; `is_duplicate` where the very same bytes were there already."""
 
     recording_id: str
     size_bytes: int
@@ -43,7 +43,7 @@ class Uploaded:
 
 
 class _PassingError(Exception):
-    """Worth another try; `retry_after_s` is what the server asked for, if it did."""
+    """A failure that is worth another try, after the wait that the server asked for, if it did."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -51,18 +51,18 @@ class _PassingError(Exception):
 
 
 class _EndedError(Exception):
-    """The upload, or the address of a part, is no longer what the server said it was: begin anew."""
+    """The server no longer knows the upload, or the address of a part: begin anew."""
 
 
 class Uploader:
-    """Sends files to one server with one key.
+    """A client of one server with one key.
 
-    The id of a recording comes from the file's name and content, so a repeat is known again by the server:
-    nothing about an unfinished upload is kept on this side.
+    The id of a recording comes from the file's name and content, so the server knows a repeat: nothing about
+    an unfinished upload is kept on this side.
 
     Args:
         client: Without authentication of its own.
-        sleep: How to wait between two tries.
+        sleep: Waits between two tries.
     """
 
     def __init__(
@@ -87,16 +87,16 @@ class Uploader:
         path: Path,
         on_progress: Progress = lambda sent_bytes: None,
         started_at: datetime | None = None,
-    ) -> Uploaded:
+    ) -> Arrival:
         """Send one file.
 
         Args:
             started_at: When the recording began, with its zone; None for what the file says.
-            on_progress: Called with how many bytes of the file are at the server; may go back.
+            on_progress: Called with the number of bytes that are at the server; it may go down again.
 
         Raises:
             InputError: the file cannot be taken; the message says why.
-            SetupError: the server or the key is the trouble; a repeat of the command goes on.
+            SetupError: the server does not answer, or refuses the key; a repeat of the command continues.
         """
         fields, size_bytes, kind = self._describe(path, started_at)
         try:
@@ -108,15 +108,15 @@ class Uploader:
                 )
         except (_PassingError, httpx2.TransportError) as error:
             raise SetupError(
-                f"{self._url} does not take {path.name} ({error}); repeat the command, it goes on there"
+                f"{self._url} does not take {path.name} ({error}); repeat the command to go on there"
             ) from error
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}") from error
         on_progress(size_bytes)
-        return Uploaded(answer["recordingId"], size_bytes, answer["duplicate"])
+        return Arrival(answer["recordingId"], size_bytes, answer["duplicate"])
 
     def _describe(self, path: Path, started_at: datetime | None) -> tuple[dict[str, Any], int, str]:
-        """The fields that go with a file, its size and what it is."""
+        """Tell the fields that go with a file, its size in bytes and its format."""
         try:
             status = path.stat()
             digest = hash_file(path)
@@ -136,7 +136,7 @@ class Uploader:
         return self._call("POST", "/ingest", data=fields, files=files)
 
     def _send_parts(self, path: Path, request: dict[str, Any], on_progress: Progress) -> dict[str, Any]:
-        """Ask which parts are missing, send them, complete."""
+        """Ask which parts are missing, send them, and complete the upload."""
         for _ in range(ROUNDS):
             state = self._call("POST", "/uploads", json=request)
             if state["duplicate"]:
@@ -149,7 +149,7 @@ class Uploader:
         raise SetupError(f"{self._url} lost parts of {path.name} {ROUNDS} times; repeat the command later")
 
     def _put_missing(self, path: Path, state: dict[str, Any], on_progress: Progress) -> dict[int, str]:
-        """ETags by part number. Parts that are there are not sent again."""
+        """Send the parts that are not there yet; the ETags of all by part number."""
         etags: dict[int, str] = {}
         sent_bytes = sum(part["sizeBytes"] for part in state["parts"] if part.get("etag"))
         for part in state["parts"]:
@@ -163,7 +163,7 @@ class Uploader:
         return etags
 
     def _put(self, url: str, part: _Part, sent_bytes: int, on_progress: Progress) -> str:
-        """The key is not sent: on AWS this is S3, whose URL is signed."""
+        """Send one part, without the key: on AWS its address is a signed URL of S3."""
         headers = {"Content-Length": str(part.size_bytes), "Content-MD5": part.compute_md5()}
         content = part.read(lambda read_bytes: on_progress(sent_bytes + read_bytes))
         answer = self._client.put(url, content=content, headers=headers, timeout=TIMEOUT)
@@ -171,7 +171,7 @@ class Uploader:
             raise _EndedError
         if answer.is_success:
             return str(answer.headers["etag"]).strip('"')
-        if answer.status_code == HTTPStatus.BAD_REQUEST:  # damaged or cut off on the way
+        if answer.status_code == HTTPStatus.BAD_REQUEST:  # the part was damaged or cut off on the way
             raise _PassingError(_read_sentence(answer))
         raise _to_error(answer)
 
@@ -210,21 +210,25 @@ class _DamagedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A stretch of a file; read anew for each try."""
+    """A stretch of a file, which is read anew for each try."""
 
     path: Path
     start_bytes: int
     size_bytes: int
 
     def compute_md5(self) -> str:
-        """As the Content-MD5 header has it: whoever stores the part checks it."""
+        """Compute the value of the Content-MD5 header, which the server that stores the part checks."""
         digest = hashlib.md5(usedforsecurity=False)
         for piece in self.read(lambda read_bytes: None):
             digest.update(piece)
         return base64.b64encode(digest.digest()).decode()
 
     def read(self, on_read: Progress) -> Iterator[bytes]:
-        """The bytes; fewer than announced where the file was cut meanwhile, which the server refuses."""
+        """Read the bytes piece by piece.
+
+        Raises:
+            InputError: the file became shorter meanwhile.
+        """
         left_bytes = self.size_bytes
         with self.path.open("rb") as file:
             file.seek(self.start_bytes)
@@ -253,7 +257,7 @@ def _read_sentence(answer: httpx2.Response) -> str:
 
 
 def _read_retry_after(answer: httpx2.Response) -> float | None:
-    """Seconds; a date is not understood and the usual wait taken."""
+    """Read the seconds that the server asks for; None for a date, after which the usual wait is taken."""
     text = answer.headers.get("retry-after", "")
     return float(text) if text.isascii() and text.isdigit() else None
 
@@ -262,7 +266,10 @@ _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)
 
 
 def _choose_wait(state: tenacity.RetryCallState) -> float:
-    """What the server asks for; else a random time below a limit that doubles, so that clients spread."""
+    """Choose the wait that the server asks for, else a random one below a limit that doubles.
+
+    Random waits keep clients that were refused together from coming back together.
+    """
     error = state.outcome.exception() if state.outcome else None
     asked_s = error.retry_after_s if isinstance(error, _PassingError) else None
     return _BACKOFF(state) if asked_s is None else min(asked_s, LONGEST_ASKED_WAIT_S)

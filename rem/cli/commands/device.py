@@ -65,9 +65,10 @@ def add(
     user: User = "me",
     as_json: AsJson = False,
 ) -> None:
-    """Make a key for one device, and print the settings for its page: as JSON, and as a QR code for a phone.
+    """Make a device's key and print its settings.
 
-    The key may upload as this device and do nothing else. It cannot be shown again.
+    Prints them as JSON and as a QR code, which opens the device's own page on a phone. The key may upload as
+    this device and do nothing else. It cannot be shown again.
 
     Example: rem device add badge --url http://192.168.1.5:8787
     """
@@ -91,7 +92,9 @@ def simulate(
     flash: Flash = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the firmware in MicroPython on this machine: it hears a file, and sends the speech in it.
+    """Run the firmware on this machine.
+
+    It runs in MicroPython, hears a file in the place of its microphone, and sends the speech in it.
 
     Exit code: 0 all was sent, 3 something still waits.
 

@@ -27,9 +27,9 @@ app.add_typer(dlq, name="dlq")
 @dlq.command("list")
 @take_groups
 def list_messages(where: TargetOptions, as_json: AsJson = False) -> None:
-    """Show what lies in the dead-letter queue, and why. Nothing is taken out.
+    """List the dead letters, and why each is one.
 
-    A message comes there after the starter has refused it five times.
+    A message comes there after the starter has refused it five times. Nothing is taken out.
     """
     with where.open() as target:
         rows = [_describe(letter) for letter in target.queue().list_dead_letters()]
@@ -46,9 +46,9 @@ def list_messages(where: TargetOptions, as_json: AsJson = False) -> None:
 @dlq.command("redrive")
 @take_groups
 def redrive_messages(where: TargetOptions) -> None:
-    """Put every message of the dead-letter queue on the uploads queue again.
+    """Queue every dead letter again.
 
-    Do it after mending the cause: a message that cannot be understood comes back.
+    Do it after the cause is mended: a message that cannot be understood comes back.
     """
     with where.open() as target:
         queue = target.queue()

@@ -38,9 +38,10 @@ def add(
     ingest_only: IngestOnly = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and print it. It cannot be shown again.
+    """Make a key and print it.
 
-    The first line on standard output is the key alone, for scripts.
+    It cannot be shown again: only its hash is stored. The first line on standard output is the key alone,
+    for scripts.
 
     Example: rem keys add pocket --device badge-1 --ingest-only
     """
@@ -57,7 +58,10 @@ def add(
 @keys.command("list")
 @take_groups
 def list_(where: TargetOptions, as_json: AsJson = False) -> None:
-    """List the keys, the newest first: what they are for and when they were last used (to the hour)."""
+    """List the keys, the newest first.
+
+    Shows for each whose it is, what it may do and when it was last used (to the hour).
+    """
     with where.open() as target:
         found = target.keyring().list()
     if as_json:
@@ -73,7 +77,9 @@ def list_(where: TargetOptions, as_json: AsJson = False) -> None:
 @keys.command()
 @take_groups
 def revoke(key_id: KeyId, where: TargetOptions) -> None:
-    """End a key, from the next request on. The recordings that it uploaded stay.
+    """End a key.
+
+    From the next request on it is refused. The recordings that it uploaded stay.
 
     Example: rem keys revoke fm7eslp5l4
     """

@@ -1,10 +1,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
-from rem.cli.options import take_groups
+from rem.cli.options import parse_length, take_groups
+from rem.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,9 @@ def test_help_shows_the_commands_own_options_before_a_groups():
 
 def test_an_option_that_no_group_has_is_refused():
     assert "No such option" in call("north", "--colour", "blue")
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "0d", "-1d", "3 months"])
+def test_a_length_of_time_is_a_number_and_a_unit(text):
+    with pytest.raises(InputError, match="write 12h, 30d or 4w"):
+        parse_length(text)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
-from rem.cli.commands.cost import build_report, read_folder
-from rem.cli.options import parse_length
-from rem.core.errors import InputError
 from rem.core.recordings import Recording
 from rem.costs.bill import count_transitions, project_month, write_bill
 from rem.costs.prices import load_prices
@@ -70,28 +66,6 @@ def test_a_month_goes_on_like_the_days_before():
     assert project_month([bill] * 10, days=5) == pytest.approx(60 * bill.total_usd)
 
 
-def test_report_sums_recordings():
-    one, two = (build_report([transcript()] * n, parse_length("1d")) for n in (1, 2))
-    assert two["usd"]["arm64"]["totalUsd"] == pytest.approx(2 * one["usd"]["arm64"]["totalUsd"])
-    assert two["stages"][1]["invocations"] == 6
-    assert two["stages"][1]["cpuSeconds"] == 100.0
-    assert two["month"]["usd"]["arm64"] == pytest.approx(30 * two["usd"]["arm64"]["totalUsd"])
-
-
 def test_receipts_from_before_processor_time_was_measured_are_read():
     old = {"name": "a", "seconds": 1.0, "memoryMb": 512, "maxMemoryMb": 90, "costUsd": 0.1}
     assert Receipt.from_json(old) == Receipt("a", 1.0, 512, 90, cost_usd=0.1)
-
-
-@pytest.mark.parametrize("text", ["", "30", "d", "0d", "-1d", "3 months"])
-def test_a_length_of_time_is_a_number_and_a_unit(text):
-    with pytest.raises(InputError, match="write 12h, 30d or 4w"):
-        parse_length(text)
-
-
-def test_a_folder_passes_over_what_is_no_transcript(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps(transcript().to_json()))
-    (tmp_path / "b.json").write_text("{}")
-    assert len(read_folder(tmp_path)) == 1
-    with pytest.raises(InputError, match="not a transcript"):
-        read_folder(tmp_path / "b.json")

@@ -1,10 +1,5 @@
-import io
-import json
 from datetime import UTC, datetime
 
-from rich.console import Console
-
-from rem.cli.progress import LiveProgress
 from rem.executions.history import read_states
 
 
@@ -47,19 +42,3 @@ def test_seconds_count_from_first_entry_to_last_exit():
 
 def test_an_empty_history_has_no_states():
     assert read_states([]) == {}
-
-
-def test_a_long_state_tells_a_log_that_it_moves():
-    """Without a terminal: a line when there is something new and the last one is old enough."""
-    now_s = 0.0
-    console = Console(file=io.StringIO(), width=120)
-    with LiveProgress(console, files=1, clock=lambda: now_s) as progress:
-        for now_s in range(0, 61, 5):
-            heard = {"stage": "transcribe", "recordingId": "walk", "part": 0}
-            line = heard | {"doneSeconds": 10.0 * min(now_s, 30), "totalSeconds": 600.0}
-            progress.on_log("transcribe", json.dumps(line))
-            progress.show("walk", "walk.wav", {"Transcribe": read_states(HISTORY)["Transcribe"]})
-    assert console.file.getvalue().splitlines() == [
-        "Transcribe 1/2 3:20 of 10:00",
-        "Transcribe 1/2 5:00 of 10:00",
-    ]

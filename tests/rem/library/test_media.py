@@ -1,4 +1,4 @@
-from rem.library.media import read_folder
+from rem.library.media import build_recording_id, read_folder
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
@@ -25,3 +25,8 @@ def test_hidden_files_and_folders_are_left_out(tmp_path):
     (tmp_path / ".cache" / "take.wav").write_bytes(WAV)
     content = read_folder(tmp_path)
     assert (content.taken, content.skipped) == ([], {})
+
+
+def test_recording_id_is_readable_and_valid(tmp_path):
+    assert build_recording_id(tmp_path / "Mein Gespräch (2).m4a", "0123456789") == "Mein-Gespr-ch-2-01234567"
+    assert build_recording_id(tmp_path / "...wav", "0123456789").endswith("01234567")

@@ -1,8 +1,7 @@
 """Recipes are data: what is read, what is refused and with which sentence."""
 
-import json
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import boto3
 import pytest
@@ -12,7 +11,6 @@ from rem.core.errors import SetupError
 from rem.core.recipes import Recipe, pick_recipes
 from rem.definition import ROOT
 from rem.stage.recipe_files import choose_recipes, load_recipes
-from tests.rem.transcripts.test_transcript import build_transcript
 
 USAGE = {"requests": 1, "inputTokens": 10, "cachedTokens": 0, "outputTokens": 1, "llmUsd": 0.5}
 SHIPPED = {"notes", "chapters", "speaker-names", "corrections", "embeddings"}
@@ -142,113 +140,3 @@ class TestChoice:
     def test_required_ones_come_first_out_of_the_ceiling(self):
         recipes = [Recipe("a", "Text"), Recipe("b", "Text", required=True)]
         assert [recipe.name for recipe in pick_recipes(recipes, ["all"], None, 0.0)] == ["b", "a"]
-
-
-class TestCommand:
-    @pytest.fixture
-    def rem(self, capsys):
-        from rem.cli.main import app
-
-        def call(*arguments):
-            app([*map(str, arguments)], standalone_mode=False)
-            return capsys.readouterr().out
-
-        return call
-
-    @pytest.fixture
-    def transcript(self, tmp_path):
-        from tests.functions.asking import SAID, spoken
-
-        path = tmp_path / "t.json"
-        path.write_text(json.dumps(spoken(*SAID).to_json()))
-        return path
-
-    def test_lists_the_recipes(self, rem):
-        listed = rem("recipes")
-        assert all(re.search(rf"\b{name}\b", listed) for name in SHIPPED)
-
-    def test_prices_a_transcript_with_upper_bounds(self, rem, transcript):
-        rows = {row["name"]: row for row in json.loads(rem("recipes", transcript, "--json"))["recipes"]}
-        assert rows["chapters"]["atMost"] is None
-        notes = rows["notes"]["atMost"]
-        assert notes["requests"] == 1
-        assert notes["llmUsd"] == pytest.approx((notes["inputTokens"] * 0.10 + 4000 * 0.50) / 1e6)
-        assert "Together at most US$" in rem("recipes", transcript)
-
-    def test_unknown_price_is_said(self, rem, transcript):
-        assert "unknown" in rem("recipes", transcript, "--enrich-model", "llama3.3")
-
-    def test_checks_a_folder(self, rem, tmp_path):
-        write(tmp_path, poem_yaml="{name: poem, output: Poem}")
-        with pytest.raises(SetupError, match="output 'Poem'"):
-            rem("recipes", "--recipes", tmp_path)
-
-    def test_recipe_without_a_prompt_is_refused(self, rem, tmp_path):
-        write(tmp_path, poem_yaml="{name: poem, output: Text}")
-        with pytest.raises(SetupError, match="poem has no prompt"):
-            rem("recipes", "--recipes", tmp_path)
-
-    def test_other_files_are_no_transcript(self, rem, tmp_path):
-        from rem.core.errors import InputError
-
-        (tmp_path / "x.json").write_text("{}")
-        for path, sentence in ((tmp_path / "x.json", "not a transcript"), (tmp_path / "y", "cannot be read")):
-            with pytest.raises(InputError, match=sentence):
-                rem("recipes", path)
-
-
-class TestRunOptions:
-    def settings(self, **changes):
-        from rem.cli.run_options import ModelOptions, NoteOptions, RunOptions
-
-        models, engine = ModelOptions("demo", "demo", "en"), changes.pop("enrich_engine", "")
-        return RunOptions(models, NoteOptions(**changes), enrich_engine=engine).to_settings()
-
-    def test_nothing_asked_is_what_stages_yaml_says(self, monkeypatch):
-        monkeypatch.delenv("REM_RECIPES", raising=False)
-        assert not {"recipes", "recipe_names", "enrich_model", "enrich_engine"} & set(self.settings())
-
-    def test_recipes_model_and_no_enrich(self):
-        chosen = self.settings(recipe=["notes", "chapters"], enrich_model="llama3.3")
-        assert (chosen["recipe_names"], chosen["enrich_model"]) == ("notes,chapters", "llama3.3")
-        assert self.settings(enrich=False)["recipe_names"] == "none"
-
-    def test_misspelt_recipe_is_found_out_before_the_work(self):
-        with pytest.raises(SetupError, match="no recipe 'note'"):
-            self.settings(recipe=["note"])
-
-    def test_own_folder_and_ceiling_come_from_the_environment(self, monkeypatch, tmp_path):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "mine").mkdir()
-        monkeypatch.setenv("REM_RECIPES", "mine")
-        monkeypatch.setenv("REM_MAX_ENRICH_USD", "0.01")
-        chosen = self.settings()
-        assert chosen["recipes"] == str(tmp_path / "mine")
-        assert chosen["max_enrich_usd"] == "0.01"
-
-    def test_environment_may_keep_notes_on_this_machine(self, monkeypatch):
-        monkeypatch.setenv("REM_ENRICH_ENGINE", "offline")
-        assert self.settings()["enrich_engine"] == "offline"
-        monkeypatch.setenv("REM_ENRICH_ENGINE", "openai")
-        assert self.settings(enrich_engine="offline")["enrich_engine"] == "offline"
-
-    def test_prefix_is_for_aws(self, monkeypatch):
-        monkeypatch.setenv("REM_RECIPES", "s3://bucket/recipes")
-        with pytest.raises(SetupError, match="names a folder"):
-            self.settings()
-
-
-@pytest.mark.parametrize(
-    ("notes", "sentence"),
-    [
-        ({}, "Notes: none."),
-        ({"notes": {"engine": "offline"}}, "Notes: made on this machine, nothing was sent."),
-        ({"notes": {"error": "BusyError", "message": "m"}}, "0 answer(s)"),
-        ({"a": {"engine": "openai", "usage": USAGE}}, "1 answer(s), 10 tokens sent, for US$ 0.5"),
-        ({"a": {"engine": "openai", "usage": {**USAGE, "llmUsd": None}}}, "of unknown price"),
-    ],
-)  # fmt: skip
-def test_report_says_what_left_the_machine(notes, sentence):
-    from rem.cli.run import describe_spending
-
-    assert sentence in describe_spending(replace(build_transcript([]), notes=notes))

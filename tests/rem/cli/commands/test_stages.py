@@ -1,22 +1,15 @@
-"""`rem stages` and `rem cost` of an installation: REPORT lines of CloudWatch, transcripts of a bucket."""
+"""`rem stages` of an installation: REPORT lines of CloudWatch Logs."""
 
 import json
 import time
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
 
-from rem.adapters.dynamodb import DynamoCatalog
-from rem.adapters.s3 import S3Store
 from rem.cli.main import app
 from rem.core.errors import SetupError
-from rem.core.places import transcript_key
-from rem.core.records import Status
-from rem.home.resources import BUCKET, TABLE
 from rem.lambdas.function import REGION, Report
-from tests.rem.costs.test_bill import transcript
 
 pytestmark = pytest.mark.slow
 GROUP = "/aws/lambda/rem-dev-transcribe"
@@ -68,25 +61,3 @@ def test_stages_reads_the_report_lines_of_cloudwatch_since_a_time(installation, 
     [row] = on_aws("stages", "--since", "7d")["stages"]
     assert (row["invocations"], row["peakMb"]) == (4, 1700)
     assert row["recommendedMemoryMb"] > 1769
-
-
-def test_cost_reads_the_transcripts_of_the_bucket(installation):
-    store = S3Store(BUCKET, installation.aws.client("s3"))
-    catalog = DynamoCatalog(TABLE, installation.aws.client("dynamodb"))
-    old = transcript().to_json() | {"transcribedAt": "2020-01-01T00:00:00+00:00"}
-    new = old | {"transcribedAt": datetime.now(UTC).isoformat()}
-    for user, name, document in (("me", "old", old), ("me", "new", new), ("somebody", "new", new)):
-        catalog.advance(replace(transcript().recording, user_id=user, recording_id=name), Status.COMPLETE, {})
-        store.write_json(transcript_key(user, "dev", name), document)
-    catalog.advance(replace(transcript().recording, recording_id="unfinished"), Status.TRANSCRIBING, {})
-    month = installation.rem_json("cost", "--since", "30d")
-    assert month["recordings"] == 1
-    assert month["soundSeconds"] == 300.0
-    assert installation.rem_json("cost", "--since", "520w")["recordings"] == 2
-    one = installation.rem_json("cost", "old")
-    assert one["recordings"] == 1
-    assert one["usd"]["arm64"]["totalUsd"] == pytest.approx(month["usd"]["arm64"]["totalUsd"])
-    code, text = installation.rem("cost", "unfinished")
-    assert (code, "there is no transcript of unfinished" in text) == (2, True)
-    code, text = installation.rem("cost", "nothing")
-    assert (code, "me has no recording 'nothing'" in text) == (2, True)
