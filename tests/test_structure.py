@@ -35,6 +35,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "rem/core": Room(in_images=True),
     "rem/transcripts": Room("rem/core", in_images=True),
     "rem/transcripts/captions.py": Room("rem/core rem/transcripts", "pysubs2", in_images=True),
+    "rem/transcripts/breaks.py": Room("rem/core rem/transcripts", "icu4py", in_images=True),
     "rem/executions": Room("rem/core", in_images=True),
     "rem/definition.py": Room(in_images=True),
     "rem/costs": Room("rem/core rem/transcripts rem/definition", in_images=True),
@@ -83,7 +84,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
 }
 HEAVY = set(
     "boto3 botocore moto faster_whisper huggingface_hub pyannote torch torchaudio av yake openai rapidfuzz "
-    "jiwer pysubs2".split()
+    "jiwer pysubs2 icu4py".split()
 )
 PURE = ("rem/core", "rem/transcripts", "rem/executions")  # the standard library, and what the table names
 OURS = ("rem", "functions", "statemachine", "infra", "models", "benchmarks")

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import pysubs2
 
-from rem.transcripts.transcript import Segment, Transcript, Word, join_words
+from rem.transcripts.cues import Cue, build_cues
+from rem.transcripts.transcript import Transcript, join_words
 
-LINE_CHARACTERS = 42  # two lines of 42: the subtitle convention of broadcasters
-CAPTION_CHARACTERS = 2 * LINE_CHARACTERS
-CAPTION_S = 7.0  # longest time one caption stays on the screen
-
-
-def split_for_captions(segment: Segment) -> Iterator[tuple[Word, ...]]:
-    """Break a segment into runs that fit one caption. Every word is in exactly one run."""
-    run: list[Word] = []
-    for word in segment.words:
-        characters = len(join_words([*run, word]))
-        if run and (characters > CAPTION_CHARACTERS or word.end_s - run[0].start_s > CAPTION_S):
-            yield tuple(run)
-            run = []
-        run.append(word)
-    yield tuple(run)
-
-
-def _build_captions(transcript: Transcript) -> pysubs2.SSAFile:
-    captions = pysubs2.SSAFile()
-    previous: str | None = ""
-    for segment in transcript.segments:
-        for run in split_for_captions(segment):
-            text = join_words(run)
-            if segment.speaker != previous and transcript.speakers:
-                text = f"{transcript.speaker_name(segment.speaker)}: {text}"
-                previous = segment.speaker
-            event = pysubs2.SSAEvent(
-                start=pysubs2.make_time(s=run[0].start_s), end=pysubs2.make_time(s=run[-1].end_s)
-            )
-            event.plaintext = "\n".join(textwrap.wrap(text, LINE_CHARACTERS))
-            captions.append(event)
-    return captions
+TAG = re.compile(r"\\(?=[hnN])")  # pysubs2 would read it as a blank or a line break
+WORD_JOINER = "\u2060"  # invisible; keeps the backslash apart from its letter
+VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def to_srt(transcript: Transcript) -> str:
-    return _build_captions(transcript).to_string("srt", keep_ssa_tags=False)
+    """Write SubRip: the name stands in the text where the speaker changes. The format has no escapes."""
+    return _write_captions(transcript, "srt", lambda cue: "\n".join(cue.lines))
 
 
 def to_vtt(transcript: Transcript) -> str:
-    return _build_captions(transcript).to_string("vtt")
+    """Write WebVTT: every cue is in a voice tag, so players and pages can style or show the speaker."""
+    return _write_captions(transcript, "vtt", _write_voice)
+
+
+def _write_captions(transcript: Transcript, document_format: str, write: Callable[[Cue], str]) -> str:
+    captions = pysubs2.SSAFile()
+    for cue in build_cues(transcript):
+        text = TAG.sub(lambda tag: tag[0] + WORD_JOINER, write(cue)).replace("\n", "\\N")
+        captions.append(pysubs2.SSAEvent(start=cue.start_ms, end=cue.end_ms, text=text))
+    return captions.to_string(document_format, keep_ssa_tags=True)  # braces are speech, no tags of SubStation
+
+
+def _write_voice(cue: Cue) -> str:
+    text = "\n".join(cue.spoken_lines).translate(VTT_ESCAPES)
+    return f"<v {cue.speaker.translate(VTT_ESCAPES)}>{text}" if cue.speaker else text
 
 
 def format_clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from rem.core import Json
 from rem.core.recordings import Recording
+from rem.transcripts.spacing import restore_blanks
 
 SCHEMA_VERSION = 2
 BLANKS_SINCE = 2  # words of older documents lack the blank that stands before them
@@ -189,7 +190,9 @@ def _read_segment(document: Json, schema_version: int) -> Segment:
     segment = Segment.from_json(document)
     if schema_version >= BLANKS_SINCE:
         return segment
-    return replace(segment, words=tuple(replace(word, text=f" {word.text}") for word in segment.words))
+    texts = restore_blanks(["", *(word.text for word in segment.words)], {1})[1:]
+    words = (replace(word, text=text) for word, text in zip(segment.words, texts, strict=True))
+    return replace(segment, words=tuple(words))
 
 
 def join_chunks(chunks: Iterable[Sequence[Segment]]) -> list[Segment]:

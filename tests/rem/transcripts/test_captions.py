@@ -2,41 +2,57 @@ import io
 from dataclasses import replace
 
 import pysubs2
+import pytest
 import webvtt
 from hypothesis import given
 
-from rem.transcripts.captions import format_clock, split_for_captions, to_markdown, to_srt, to_txt, to_vtt
-from rem.transcripts.transcript import Segment, Word
-from tests.rem.core.strategies import segments
+from rem.transcripts.captions import format_clock, to_markdown, to_srt, to_txt, to_vtt
+from rem.transcripts.cues import build_cues
+from rem.transcripts.transcript import Segment, Speaker, Word
+from tests.rem.transcripts.speech import speech
 from tests.rem.transcripts.test_transcript import build_transcript
 
 
-@given(segments())
-def test_srt_parses_back_with_every_word_in_order(found):
-    captions = pysubs2.SSAFile.from_string(to_srt(build_transcript(found)), format_="srt")
-    said = [w.text.strip() for segment in found for w in segment.words]
-    shown = " ".join(event.plaintext for event in captions).split()
-    assert [text for text in shown if text in said or not text.endswith(":")] == said
+def unescape(text):
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-@given(segments())
-def test_vtt_parses_back_with_times_in_order(found):
-    captions = webvtt.from_buffer(io.StringIO(to_vtt(build_transcript(found))))
-    starts = [caption.start_in_seconds for caption in captions]
-    assert starts == sorted(starts)
-    runs = [run for segment in found for run in split_for_captions(segment)]
-    assert len(starts) == len(runs)
+@given(speech())
+def test_srt_parses_back_with_every_caption_and_its_time(transcript):
+    captions = pysubs2.SSAFile.from_string(to_srt(transcript), format_="srt", keep_html_tags=True)
+    cues = [(cue.start_ms, cue.end_ms, "\n".join(cue.lines)) for cue in build_cues(transcript)]
+    assert [(c.start, c.end, c.plaintext) for c in captions] == cues
 
 
-@given(segments())
-def test_caption_runs_hold_each_word_once(found):
-    for segment in found:
-        assert [w for run in split_for_captions(segment) for w in run] == list(segment.words)
+@given(speech())
+def test_vtt_parses_back_with_every_caption_its_time_and_its_voice(transcript):
+    captions = webvtt.from_buffer(io.StringIO(to_vtt(transcript)))
+    cues = build_cues(transcript)
+    times = [(c.start_time.in_milliseconds(), c.end_time.in_milliseconds()) for c in captions]
+    assert times == [(cue.start_ms, cue.end_ms) for cue in cues]
+    assert [unescape(c.text) for c in captions] == ["\n".join(cue.spoken_lines) for cue in cues]
+    assert [unescape(c.voice or "") for c in captions] == [cue.speaker or "" for cue in cues]
 
 
-def test_a_long_segment_becomes_several_captions():
-    spoken = tuple(Word(i, i + 0.9, " characters", 1.0) for i in range(20))
-    assert len(list(split_for_captions(Segment(spoken)))) > 2
+def caption_of(text, name=None):
+    found = [Segment((Word(0, 2, f" {text}", 1),), "SPEAKER_00")]
+    return replace(build_transcript(found), speakers=(Speaker("SPEAKER_00", 1.0, name),) if name else ())
+
+
+def test_vtt_escapes_what_would_be_a_tag():
+    body = to_vtt(caption_of("R&D said a <b> --> c", "Ada & <Ben>"))
+    assert "<v Ada &amp; &lt;Ben&gt;>R&amp;D said a &lt;b&gt; --&gt; c" in body
+
+
+def test_captions_without_speakers_have_no_voice():
+    assert "\nhello\n" in to_vtt(caption_of("hello"))
+
+
+@pytest.mark.parametrize("render", [to_srt, to_vtt])
+def test_braces_and_backslashes_are_speech_and_no_tags(render):
+    body = render(caption_of(r"{\b1}sum{x} C:\new"))
+    assert r"{\b1}sum{x}" in body
+    assert body.replace("\u2060", "").count(r"C:\new") == 1
 
 
 def test_text_joins_neighbouring_segments_of_one_speaker():

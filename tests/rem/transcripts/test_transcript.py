@@ -83,6 +83,16 @@ def test_text_is_the_words_as_the_model_wrote_them(texts, written):
     assert Segment(build_words(*texts)).text == written
 
 
+def test_an_old_document_gets_the_blanks_that_its_script_sets():
+    found = [
+        Segment(build_words("c", "'est", "vrai.")),
+        Segment(build_words("東京", "です。")),
+        Segment(build_words("と")),
+    ]
+    old = build_transcript(found).to_json() | {"schemaVersion": 1}
+    assert Transcript.from_json(old).full_text == "c'est vrai.東京です。と"
+
+
 def test_a_document_from_before_words_had_blanks_reads_as_it_did():
     found = [Segment(build_words("Good", "morning.")), Segment(build_words("Hello."))]
     old = build_transcript(found).to_json() | {"schemaVersion": 1}
