@@ -21,7 +21,8 @@ from rem.stage.recipe_files import choose_recipes
 from rem.stage.settings import AssembleSettings
 from rem.stage.work import Context, build_once
 from rem.transcripts.receipts import Receipt, sum_by_stage
-from rem.transcripts.speakers import measure_speakers, split_at_speakers
+from rem.transcripts.sound import name_channels
+from rem.transcripts.speakers import join_channels, measure_speakers, split_at_speakers
 from rem.transcripts.transcript import Segment, Transcript, Turn, join_chunks
 
 VERSION = 2
@@ -64,9 +65,13 @@ def _assemble(job: AssembleJob, store: Store) -> Json:
     prepared = Prepared.load(store, job.prepared_key)
     chunks = [store.read_json(key) for key in job.chunk_keys]
     clustered = store.read_json(job.turns_key)
-    heard = join_chunks([[Segment.from_json(s) for s in chunk["segments"]] for chunk in chunks])
     turns = [Turn.from_json(turn) for turn in clustered["turns"]]
-    segments = split_at_speakers(heard, turns)
+    heard = [[Segment.from_json(s) for s in chunk["segments"]] for chunk in chunks]
+    if prepared.is_split:
+        labels = [clustered["channels"][chunk.channel] for chunk in prepared.chunks]
+        segments = join_channels(heard, labels)
+    else:
+        segments = split_at_speakers(join_chunks(heard), turns)
     receipts = [
         *prepared.receipts,
         *(Receipt.from_json(receipt) for source in (*chunks, clustered) for receipt in source["receipts"]),
@@ -82,7 +87,7 @@ def _assemble(job: AssembleJob, store: Store) -> Json:
         turns=tuple(turns),
         speakers=measure_speakers(segments, turns),
         stages=tuple(receipt.to_json() for receipt in sum_by_stage(receipts)),
-        audio=prepared.loudness,
+        audio=name_channels(prepared.audio, clustered["channels"]) if prepared.is_split else prepared.audio,
     )
     return transcript.to_json() | {"receipts": [receipt.to_json() for receipt in receipts]}
 

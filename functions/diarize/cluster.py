@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from functions.diarize import channels
 from functions.diarize.model import load_model
 from functions.diarize.slices import Slice, join_slices
 from rem.adapters.s3 import S3Store
@@ -96,6 +97,9 @@ if is_provisioned():
 @observed("cluster")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
     settings = ClusterSettings.from_env()
+    store = S3Store(settings.bucket)
+    if not event["slices"]:
+        return channels.run(event, store=store)
     with step("load the model"):
         model = load_model()
-    return run(event, store=S3Store(settings.bucket), model=model, settings=settings)
+    return run(event, store=store, model=model, settings=settings)

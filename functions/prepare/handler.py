@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rem.adapters.dynamodb import DynamoCatalog
 from rem.adapters.s3 import S3Store
 from rem.core import Json
-from rem.core.chunks import plan_chunks, plan_slices
+from rem.core.chunks import Chunk, Region, clip_regions, join_regions, plan_chunks, plan_slices
 from rem.core.places import artifact_key, compute_fingerprint
 from rem.core.recordings import SAMPLE_RATE_HZ, STARTED_AT, Recording
 from rem.core.records import Status
@@ -20,7 +21,10 @@ from rem.stage.observe import observed
 from rem.stage.settings import PrepareSettings, is_provisioned
 from rem.stage.work import Context, build_once
 
-VERSION = 1
+if TYPE_CHECKING:
+    from functions.prepare.hear import Heard
+
+VERSION = 2
 
 
 def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: PrepareSettings) -> Json:
@@ -31,46 +35,76 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: P
     choices = settings.model_dump(exclude={"bucket", "table"})
     fingerprint = compute_fingerprint("prepare", VERSION, [head.etag, started_at], choices)
     key = artifact_key(recording.recording_id, "prepare", fingerprint)
-    audio_key = artifact_key(recording.recording_id, "prepare", fingerprint, "wav")
     document = build_once(
         store,
         "prepare",
         key,
-        lambda: _prepare(recording.key, audio_key, store, settings) | {"startedAt": started_at},
+        lambda: _prepare(recording.key, key, store, settings) | {"startedAt": started_at},
     )
     counters = ("durationSeconds", "speechSeconds", "chunks", "slices")
-    return {"key": key, "hasSpeech": bool(document["speech"])} | {name: document[name] for name in counters}
+    return {"key": key, "hasSpeech": document["speechSeconds"] > 0} | {n: document[n] for n in counters}
 
 
-def _prepare(raw_key: str, audio_key: str, store: Store, settings: PrepareSettings) -> Json:
-    from functions.prepare.decode import decode_to_wav
+def _prepare(raw_key: str, key: str, store: Store, settings: PrepareSettings) -> Json:
+    from functions.prepare.hear import hear
     from functions.prepare.speech import find_speech
 
-    with tempfile.TemporaryDirectory() as folder:
-        source, audio = Path(folder, "source" + Path(raw_key).suffix), Path(folder, "audio.wav")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / f"source{Path(raw_key).suffix}"
         store.download(raw_key, source)
-        samples, loudness = decode_to_wav(source, audio)
+        heard = hear(source, folder, settings.channels)
         source.unlink()  # a long recording fits /tmp only once
-        speech = find_speech(audio, settings)
-        store.upload(audio, audio_key, "audio/wav")
-    chunks = plan_chunks(samples, speech, settings.transcribe_chunk_s)
+        speech = [find_speech(file.path, settings, file.silences) for file in heard.files]
+        audio_keys = [key.replace(".json", f".{i}.wav") for i in range(len(heard.files))]
+        for file, audio_key in zip(heard.files, audio_keys, strict=True):
+            store.upload(file.path, audio_key, "audio/wav")
+    spoken = join_regions(itertools.chain.from_iterable(speech))
     return {
-        "audioKey": audio_key,
-        "samples": samples,
-        "durationSeconds": round(samples / SAMPLE_RATE_HZ, 3),
-        "speechSeconds": round(sum(region.seconds for region in speech), 3),
-        "loudness": asdict(loudness),
-        "speech": [[region.start, region.end] for region in speech],
-        "chunks": [chunk.to_event() for chunk in chunks],
-        "slices": [piece.to_event() for piece in plan_slices(samples, settings.diarize_slice_s)],
+        "channels": [
+            {"audioKey": audio_key, "speech": [[region.start, region.end] for region in regions]}
+            for audio_key, regions in zip(audio_keys, speech, strict=True)
+        ],
+        "samples": heard.samples,
+        "durationSeconds": round(heard.samples / SAMPLE_RATE_HZ, 3),
+        "speechSeconds": round(sum(region.seconds for region in spoken), 3),
+        "audio": _describe(heard),
+        "chunks": [chunk.to_event() for chunk in _plan_chunks(heard, speech, settings)],
+        "slices": [piece.to_event() for piece in _plan_slices(heard, settings)],
     }
+
+
+def _describe(heard: Heard) -> Json:
+    """Write down what a reader of the transcript needs to know of the sound."""
+    return asdict(heard.measure_loudness()) | {
+        "channels": heard.mode,
+        "heard": [{"source": name} for name in heard.names],
+        "dropped": [{"source": name, "reason": reason} for name, reason in heard.dropped.items()],
+        "damage": [damage.to_json() for damage in heard.damage],
+    }
+
+
+def _plan_chunks(heard: Heard, speech: Sequence[Sequence[Region]], settings: PrepareSettings) -> list[Chunk]:
+    """Cut the recording, or each of its split channels by itself where somebody speaks on it."""
+    planned = [
+        replace(chunk, channel=channel)
+        for channel, regions in enumerate(speech)
+        for chunk in plan_chunks(heard.samples, regions, settings.transcribe_chunk_s)
+        if len(speech) == 1 or clip_regions(regions, chunk.start, chunk.end)
+    ]
+    return [replace(chunk, index=index) for index, chunk in enumerate(planned)]
+
+
+def _plan_slices(heard: Heard, settings: PrepareSettings) -> list[Chunk]:
+    """Cut the window grid; where channels are split, each is one person and nothing is left to diarize."""
+    return plan_slices(heard.samples, settings.diarize_slice_s) if len(heard.files) == 1 else []
 
 
 def warm_up() -> None:
     """Load the decoder and the VAD before the first recording comes."""
     import faster_whisper.vad
 
-    import functions.prepare.decode  # noqa: F401
+    import functions.prepare.hear  # noqa: F401
 
     faster_whisper.vad.get_vad_model()
 

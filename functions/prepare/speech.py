@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rem.core.chunks import Region
+from rem.core.chunks import Region, join_regions, subtract_regions
 from rem.core.recordings import SAMPLE_RATE_HZ
 from rem.ports import Samples
 from rem.stage.prepared import to_float
 from rem.stage.settings import PrepareSettings
 
 BLOCK_S = 1200  # 20 minutes of float samples are 77 MB: memory does not grow with the recording
+SKIPPED_S = 10.0  # from so much silence on that was filled in, the sound around it is looked at by itself
 
 
-def find_speech(path: Path, settings: PrepareSettings) -> list[Region]:
-    """Speech regions of a 16 kHz mono WAV, sorted, not overlapping, padded by vad_pad_ms."""
+def find_speech(path: Path, settings: PrepareSettings, silences: Sequence[Region] = ()) -> list[Region]:
+    """Find the speech regions of a 16 kHz mono WAV: sorted, not overlapping, padded by vad_pad_ms.
+
+    Args:
+        silences: Sorted; filled in where sound is missing. They are never speech, whatever is around them.
+    """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(
@@ -28,27 +33,18 @@ def find_speech(path: Path, settings: PrepareSettings) -> list[Region]:
         speech_pad_ms=settings.vad_pad_ms,
     )
     found: list[Region] = []
-    for offset, samples in _read_blocks(path):
+    for offset, samples in _read_blocks(path, silences):
         for span in get_speech_timestamps(samples, options, sampling_rate=SAMPLE_RATE_HZ):
             found.append(Region(offset + int(span["start"]), offset + int(span["end"])))
-    return _join_touching(found)
+    return subtract_regions(join_regions(found), silences)
 
 
-def _read_blocks(path: Path) -> Iterator[tuple[int, Samples]]:
+def _read_blocks(path: Path, silences: Sequence[Region]) -> Iterator[tuple[int, Samples]]:
+    """Read the sound between long silences, block after block, each with the sample at which it begins."""
     with wave.open(str(path)) as file:
-        offset = 0
-        while frames := file.readframes(BLOCK_S * SAMPLE_RATE_HZ):
-            samples = to_float(np.frombuffer(frames, np.int16))
-            yield offset, samples
-            offset += len(samples)
-
-
-def _join_touching(regions: list[Region]) -> list[Region]:
-    """A region that a block's edge cut in two becomes one again."""
-    joined: list[Region] = []
-    for region in regions:
-        if joined and region.start <= joined[-1].end:
-            joined[-1] = Region(joined[-1].start, max(region.end, joined[-1].end))
-        else:
-            joined.append(region)
-    return joined
+        whole = [Region(0, file.getnframes())]
+        for part in subtract_regions(whole, [silence for silence in silences if silence.seconds > SKIPPED_S]):
+            for start in range(part.start, part.end, BLOCK_S * SAMPLE_RATE_HZ):
+                file.setpos(start)
+                frames = file.readframes(min(BLOCK_S * SAMPLE_RATE_HZ, part.end - start))
+                yield start, to_float(np.frombuffer(frames, np.int16))

@@ -67,7 +67,7 @@ def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:
         language=None,
         whisper_model="",
         transcribed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        audio=prepared.loudness,
+        audio=prepared.audio,
     )
 
 

@@ -62,7 +62,7 @@ def _transcribe(
     checkpoint = key.replace(".json", ".partial.json")
     empty: Json = {"batches": 0, "segments": [], "receipts": []}
     done = store.read_json(checkpoint) if store.exists(checkpoint) else empty
-    sound = prepared.read_samples(store, job.chunk.start, job.chunk.end)
+    sound = prepared.read_samples(store, job.chunk.start, job.chunk.end, job.chunk.channel)
 
     def cut(clip: Clip) -> Samples:
         return np.concatenate([sound[r.start - job.chunk.start :][: r.end - r.start] for r in clip.regions])

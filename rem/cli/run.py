@@ -23,6 +23,7 @@ from rem.executions.statuses import SUCCEEDED
 from rem.home.session import Outcome, Session, Upload, open_session
 from rem.library.media import explain_skip, read_folder
 from rem.transcripts.captions import format_clock, join_turns
+from rem.transcripts.sound import describe_channels, sum_damage
 from rem.transcripts.transcript import Transcript
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
@@ -174,6 +175,7 @@ def _print_transcript(console: Console, outcome: Outcome) -> None:
         console.print(f"[dim]{format_clock(start_s):>5}[/]  [bold]{escape(name)}[/]  {escape(text)}")
     if not transcript.segments:
         console.print("No speech was found in this recording.")
+    print_sound(console, transcript)
     _print_notes(console, transcript)
     table = Table("stage", "seconds", "peak MB", "of MB", "US$ on Lambda", title=None, box=None)
     for stage in transcript.stages:
@@ -188,6 +190,12 @@ def _print_transcript(console: Console, outcome: Outcome) -> None:
     console.print(table)
     console.print(describe_spending(transcript))
     console.print(f"{format_clock(transcript.duration_s)} of sound in {outcome.wall_s:.1f} s\n")
+
+
+def print_sound(console: Console, transcript: Transcript) -> None:
+    """Tell of damage and of channels that were heard one by one, in a line each."""
+    for line in filter(None, (sum_damage(transcript), describe_channels(transcript))):
+        console.print(escape(line), style="yellow")
 
 
 def _print_notes(console: Console, transcript: Transcript) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,14 @@ VOICES = {  # what a run says that was not told which voices to take
     COMMUNITY: f"Voices: {COMMUNITY}; --diarization {OPEN} takes the ones that need no account",
 }
 FROM_ENVIRONMENT = ("enrich_engine", "enrich_input_tokens", "max_enrich_usd")
+
+
+class Channels(StrEnum):
+    """The ways in which the channels and tracks of a recording are heard."""
+
+    AUTO = "auto"
+    MIX = "mix"
+    SPLIT = "split"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,14 @@ class ModelOptions:
         ),
     ] = ""
 
+    channels: Annotated[
+        Channels | None,
+        typer.Option(
+            help="auto: mix the channels of a track, split tracks of different voices. mix: hear all as one. "
+            "split: one person per channel or track. Default: auto."
+        ),
+    ] = None
+
     @property
     def is_demo(self) -> bool:
         return DEMO in (self.whisper, self.diarization)
@@ -77,7 +94,8 @@ class ModelOptions:
             }
             if not self.diarization:
                 report(VOICES.get(voices, f"Voices: {voices}"), 0, 0)
-        return settings | (FOR_DEMO if voices == DEMO else {})
+        heard = {"channels": self.channels.value} if self.channels else {}
+        return settings | heard | (FOR_DEMO if voices == DEMO else {})
 
 
 @dataclass(frozen=True, slots=True)

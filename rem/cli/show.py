@@ -19,6 +19,7 @@ from rem.executions.execution import Execution
 from rem.executions.failed_notes import FailedNote, find_in_transcript, find_in_visits
 from rem.executions.history import Attempt, Failure, StateVisit
 from rem.transcripts.captions import format_clock, join_turns
+from rem.transcripts.sound import describe_channels, sum_damage
 from rem.transcripts.transcript import Transcript
 
 DATA_WIDTH = 56  # columns of the abridged inputs and outputs
@@ -230,12 +231,15 @@ def _print_record(console: Console, record: Json) -> None:
 
 
 def _print_excerpt(console: Console, document: Json) -> None:
-    turns = join_turns(Transcript.from_json(document))
+    transcript = Transcript.from_json(document)
+    turns = join_turns(transcript)
     lines = Table.grid(padding=(0, 2, 0, 0))
     for start_s, name, text in turns[:EXCERPT_TURNS]:
         row = (f"[dim]{format_clock(start_s):>5}[/]", f"[bold]{escape(name)}[/]")
         lines.add_row(*row, escape(tables.shorten(text, 200)))
     console.print()
+    for line in filter(None, (sum_damage(transcript), describe_channels(transcript))):
+        console.print(escape(line), style="yellow", soft_wrap=True)
     console.print(lines)
     if len(turns) > EXCERPT_TURNS:
         console.print(f"       … and {len(turns) - EXCERPT_TURNS} more turns", style="dim")

@@ -6,7 +6,7 @@ All positions are sample numbers at 16 kHz, so that a cut is exact and times add
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rem.core.recordings import SAMPLE_RATE_HZ
@@ -26,18 +26,50 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Samples [start, end) of a recording that one invocation works on."""
+    """Samples [start, end) of a recording, or of one of its split channels, that one invocation works on."""
 
     index: int
     start: int
     end: int
+    channel: int = 0
 
     def to_event(self) -> dict[str, int]:
-        return {"index": self.index, "startSample": self.start, "endSample": self.end}
+        split = {"channel": self.channel} if self.channel else {}
+        return {"index": self.index, "startSample": self.start, "endSample": self.end, **split}
 
     @classmethod
     def from_event(cls, event: dict[str, int]) -> Chunk:
-        return cls(event["index"], event["startSample"], event["endSample"])
+        return cls(event["index"], event["startSample"], event["endSample"], event.get("channel", 0))
+
+
+def join_regions(regions: Iterable[Region]) -> list[Region]:
+    """Make one region of those that touch or overlap, whatever their order."""
+    joined: list[Region] = []
+    for region in sorted(regions):
+        if joined and region.start <= joined[-1].end:
+            joined[-1] = Region(joined[-1].start, max(region.end, joined[-1].end))
+        else:
+            joined.append(region)
+    return joined
+
+
+def subtract_regions(regions: Sequence[Region], holes: Sequence[Region]) -> list[Region]:
+    """Cut holes out of regions, each sorted and without overlaps."""
+    left: list[Region] = []
+    first = 0
+    for region in regions:
+        while first < len(holes) and holes[first].end <= region.start:
+            first += 1
+        start = region.start
+        for i in range(first, len(holes)):
+            if holes[i].start >= region.end:
+                break
+            if holes[i].start > start:
+                left.append(Region(start, holes[i].start))
+            start = holes[i].end
+        if start < region.end:
+            left.append(Region(start, region.end))
+    return left
 
 
 def plan_chunks(samples: int, speech: Sequence[Region], target_s: float) -> list[Chunk]:

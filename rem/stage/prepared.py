@@ -22,37 +22,61 @@ def to_float(pcm: npt.NDArray[np.int16]) -> Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """The result of Prepare."""
+class Channel:
+    """A sound that is heard by itself: the whole recording, or one person of it."""
 
     audio_key: str
+    speech: tuple[Region, ...]
+
+    @classmethod
+    def from_json(cls, document: Json) -> Channel:
+        return cls(document["audioKey"], tuple(Region(start, end) for start, end in document["speech"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The result of Prepare.
+
+    Attributes:
+        channels: One, unless every person has an own channel.
+        audio: What the transcript says of the sound: levels, damage, channels.
+    """
+
+    channels: tuple[Channel, ...]
     samples: int
     started_at: str
     duration_s: float
-    speech: tuple[Region, ...]
     speech_s: float
-    loudness: Json
+    audio: Json
+    chunks: tuple[Chunk, ...]
     receipts: tuple[Receipt, ...]
+
+    @property
+    def is_split(self) -> bool:
+        """Whether every channel is one person."""
+        return len(self.channels) > 1
 
     @classmethod
     def load(cls, store: Store, key: str) -> Prepared:
         document = store.read_json(key)
         return cls(
-            document["audioKey"],
+            tuple(Channel.from_json(channel) for channel in document["channels"]),
             document["samples"],
             document["startedAt"],
             document["durationSeconds"],
-            tuple(Region(start, end) for start, end in document["speech"]),
             document["speechSeconds"],
-            document["loudness"],
+            document["audio"],
+            tuple(Chunk.from_event(chunk) for chunk in document["chunks"]),
             tuple(Receipt.from_json(receipt) for receipt in document["receipts"]),
         )
 
-    def read_samples(self, store: Store, start: int, end: int) -> Samples:
+    def read_samples(self, store: Store, start: int, end: int, channel: int = 0) -> Samples:
         """Read samples [start, end) as float32, shape (n,); fewer where the recording ends before."""
         first, last = (WAV_HEADER_BYTES + min(edge, self.samples) * SAMPLE_BYTES for edge in (start, end))
-        pcm = np.frombuffer(store.read_bytes(self.audio_key, first, last), np.int16)
-        return to_float(pcm)
+        return to_float(
+            np.frombuffer(store.read_bytes(self.channels[channel].audio_key, first, last), np.int16)
+        )
 
     def speech_in(self, chunk: Chunk) -> list[Region]:
-        return clip_regions(self.speech, chunk.start, chunk.end)
+        """Return the parts of the speech regions that lie in a chunk."""
+        return clip_regions(self.channels[chunk.channel].speech, chunk.start, chunk.end)

@@ -92,6 +92,7 @@ class RouteSettings(StartSettings):
 
 
 class PrepareSettings(Settings):
+    channels: Literal["auto", "mix", "split"]
     vad_threshold: float = Field(gt=0, lt=1)
     vad_min_speech_ms: int = Field(ge=0)
     vad_min_silence_ms: int = Field(ge=0)

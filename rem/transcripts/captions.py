@@ -10,6 +10,7 @@ from typing import Any
 import pysubs2
 
 from rem.transcripts.cues import Cue, build_cues
+from rem.transcripts.sound import describe_channels, list_damage
 from rem.transcripts.transcript import Transcript, join_words
 
 TAG = re.compile(r"\\(?=[hnN])")  # pysubs2 would read it as a blank or a line break
@@ -72,6 +73,7 @@ def to_markdown(transcript: Transcript) -> str:
         f"{len(transcript.speakers)} speaker(s) · {transcript.language or 'no language'}",
         "",
     ]
+    lines += _sound_lines(transcript)
     if notes.get("summary"):
         lines += ["## Summary", "", notes["summary"], ""]
     lines += _list_section("Topics", notes.get("topics", []))
@@ -93,6 +95,13 @@ def to_markdown(transcript: Transcript) -> str:
     if not transcript.segments:
         lines += ["No speech was found in this recording.", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _sound_lines(transcript: Transcript) -> list[str]:
+    """Tell what is missing of the sound, and who was heard on which channel."""
+    channels = describe_channels(transcript)
+    damage = [f"[{format_clock(start_s)}] {what}" for start_s, what in list_damage(transcript)]
+    return ([channels, ""] if channels else []) + _list_section("Missing sound", damage)
 
 
 def _list_section(heading: str, items: Sequence[str]) -> list[str]:

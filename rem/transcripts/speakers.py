@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from rem.transcripts.transcript import Segment, Speaker, Turn, Word
@@ -88,6 +89,14 @@ def _settle_edges(runs: list[Segment]) -> list[Segment]:
 
 def _length_s(run: Segment) -> float:
     return run.end_s - run.start_s
+
+
+def join_channels(channels: Iterable[Sequence[Segment]], labels: Iterable[str | None]) -> list[Segment]:
+    """Give all words of a channel to its speaker, and put the segments in the order in which they begin."""
+    named = [
+        replace(s, speaker=who) for said, who in zip(channels, labels, strict=True) for s in said if s.words
+    ]
+    return sorted(named, key=lambda segment: segment.start_s)
 
 
 def label_by_appearance(turns: Sequence[Turn]) -> dict[str, str]:

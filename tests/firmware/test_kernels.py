@@ -10,20 +10,19 @@ import pytest
 
 from app import kernels, wav
 from firmware.build import HERE, compile_module
-from functions.prepare.decode import decode_to_wav
 from tests.firmware.sound import (
     FULL,
     encode,
     new_state,
     noise,
     rails,
-    read_pcm,
     scaled,
     snr_db,
     speech,
     to_words,
 )
 from tests.firmware.xtensa import Machine, Mpy
+from tests.functions.sounds import decode_one
 
 SAMPLES = wav.BLOCK_SAMPLES
 
@@ -31,8 +30,7 @@ SAMPLES = wav.BLOCK_SAMPLES
 def decode(content: bytes, folder: Path) -> np.ndarray:
     """With the server's own decoder."""
     (folder / "chunk.wav").write_bytes(content)
-    decode_to_wav(folder / "chunk.wav", folder / "decoded.wav")
-    return read_pcm(folder / "decoded.wav")
+    return decode_one(folder / "chunk.wav")
 
 
 def condition(pcm: np.ndarray, **state: int) -> tuple[np.ndarray, array]:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from app import wav
-from functions.prepare.decode import decode_to_wav
-from tests.firmware.sound import encode, read_pcm, speech
+from tests.firmware.sound import encode, speech
+from tests.functions.sounds import decode_one
 
 
 def test_the_header_is_one_sector_and_says_what_follows(tmp_path):
@@ -25,11 +25,10 @@ def test_a_file_as_it_lies_on_a_card_is_readable_without_the_device(tmp_path):
     content, clean = encode(speech(2))
     blocks = wav.count_blocks(len(content))
     (tmp_path / "a.wav").write_bytes(wav.make_header(None) + content[wav.HEADER_BYTES :])
-    samples, _ = decode_to_wav(tmp_path / "a.wav", tmp_path / "b.wav")
-    assert samples == len(clean) == blocks * wav.BLOCK_SAMPLES
+    decoded = decode_one(tmp_path / "a.wav")
+    assert len(decoded) == len(clean) == blocks * wav.BLOCK_SAMPLES
     (tmp_path / "c.wav").write_bytes(content)
-    decode_to_wav(tmp_path / "c.wav", tmp_path / "d.wav")
-    np.testing.assert_array_equal(read_pcm(tmp_path / "b.wav"), read_pcm(tmp_path / "d.wav"))
+    np.testing.assert_array_equal(decoded, decode_one(tmp_path / "c.wav"))
 
 
 @pytest.mark.parametrize(

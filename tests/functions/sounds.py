@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import wave
 from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
+
+from functions.prepare.hear import Heard, hear
 
 HZ = 16_000
 
@@ -40,6 +43,24 @@ def encode(path: Path, pcm: npt.NDArray[np.int16], codec: str, rate_hz: int = HZ
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))
     return path
+
+
+def read_wav(path: Path) -> npt.NDArray[np.int16]:
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels()) == (HZ, 1)
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16)
+
+
+def decode(source: Path, wish: str = "auto") -> tuple[list[npt.NDArray[np.int16]], Heard]:
+    """Decode with Prepare's own decoder; the samples of every sound that is heard by itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        heard = hear(source, Path(folder), wish)
+        return [read_wav(file.path) for file in heard.files], heard
+
+
+def decode_one(source: Path) -> npt.NDArray[np.int16]:
+    (pcm,), _ = decode(source)
+    return pcm
 
 
 def write_video_without_sound(path: Path) -> Path:

@@ -1,26 +1,23 @@
-import wave
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from functions.prepare.decode import decode_to_wav
-from functions.prepare.wav_header import repair_header
+from functions.prepare.parts import find_parts
 from rem.core.errors import InputError
-from tests.functions.sounds import HZ, break_sizes, encode, tone, write_video_without_sound, write_wav
-
-
-def decode(source: Path) -> tuple[np.ndarray, object]:
-    target = source.with_suffix(".decoded")
-    samples, loudness = decode_to_wav(source, target)
-    with wave.open(str(target)) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (HZ, 1, samples)
-        return np.frombuffer(file.readframes(samples), np.int16), loudness
+from tests.functions.sounds import (
+    HZ,
+    break_sizes,
+    decode,
+    decode_one,
+    encode,
+    tone,
+    write_video_without_sound,
+    write_wav,
+)
 
 
 def test_pcm_at_the_right_rate_stays_as_it_is(tmp_path):
     pcm = tone(1.5)
-    decoded, _ = decode(write_wav(tmp_path / "a.wav", pcm))
+    decoded = decode_one(write_wav(tmp_path / "a.wav", pcm))
     np.testing.assert_array_equal(decoded, pcm)
 
 
@@ -36,9 +33,9 @@ def test_stereo_float_at_48_khz_becomes_16_khz_mono(tmp_path):
         frame.sample_rate = 48_000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    decoded, loudness = decode(tmp_path / "a.wav")
+    (decoded,), heard = decode(tmp_path / "a.wav")
     assert abs(len(decoded) - 2 * HZ) < 100
-    assert loudness.peak_dbfs == pytest.approx(-10.5, abs=0.6)
+    assert heard.measure_loudness().peak_dbfs == pytest.approx(-10.5, abs=0.6)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +50,7 @@ def test_stereo_float_at_48_khz_becomes_16_khz_mono(tmp_path):
     ],
 )
 def test_what_people_send_is_decoded(tmp_path, name, codec, rate_hz):
-    decoded, _ = decode(encode(tmp_path / name, tone(2, rate_hz), codec, rate_hz))
+    decoded = decode_one(encode(tmp_path / name, tone(2, rate_hz), codec, rate_hz))
     assert len(decoded) == pytest.approx(2 * HZ, abs=0.1 * HZ)
     spectrum = np.abs(np.fft.rfft(decoded[HZ // 2 : HZ // 2 + HZ]))
     assert np.argmax(spectrum) == pytest.approx(440, abs=2)
@@ -62,27 +59,27 @@ def test_what_people_send_is_decoded(tmp_path, name, codec, rate_hz):
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 999_999_999])
 def test_a_header_that_a_dying_device_left_is_repaired(tmp_path, size):
     pcm = tone(1)
-    decoded, _ = decode(break_sizes(write_wav(tmp_path / "a.wav", pcm), size))
+    decoded = decode_one(break_sizes(write_wav(tmp_path / "a.wav", pcm), size))
     np.testing.assert_array_equal(decoded, pcm)
 
 
 def test_a_right_header_is_not_touched(tmp_path):
     path = write_wav(tmp_path / "a.wav", tone(1))
     before = path.read_bytes()
-    assert not repair_header(path)
+    find_parts(path)
     assert path.read_bytes() == before
 
 
 def test_a_file_that_is_no_wav_is_not_touched(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF")
-    assert not repair_header(path)
+    find_parts(path)
 
 
 def test_a_truncated_wav_gives_what_is_there(tmp_path):
     path = write_wav(tmp_path / "a.wav", tone(2))
     path.write_bytes(path.read_bytes()[: 44 + HZ])
-    decoded, _ = decode(path)
+    decoded = decode_one(path)
     assert len(decoded) == HZ // 2
 
 
@@ -111,6 +108,7 @@ def test_clipping_and_silence_are_measured(tmp_path):
     _, loud = decode(
         write_wav(tmp_path / "a.wav", np.clip(tone(1).astype(int) * 9, -32768, 32767).astype(np.int16))
     )
-    assert loud.clipped > 0.5
+    assert loud.measure_loudness().clipped > 0.5
     _, silent = decode(write_wav(tmp_path / "b.wav", np.zeros(HZ, np.int16)))
-    assert (silent.peak_dbfs, silent.clipped) == (-100.0, 0.0)
+    levels = silent.measure_loudness()
+    assert (levels.peak_dbfs, levels.clipped) == (-100.0, 0.0)

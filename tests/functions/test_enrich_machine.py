@@ -76,8 +76,9 @@ def run(aws, server, request):
     recording_id = request.node.name.removeprefix("test_")[:60]
     recording = {**RECORDING, "recordingId": recording_id, "bucket": BUCKET}
     folder = f"artifacts/{recording_id}"
-    prepared = {"audioKey": "x", "samples": 1, "startedAt": RECORDING["startedAt"], "durationSeconds": 90.0}
-    prepared |= {"speech": [[0, 1]], "speechSeconds": 60.0, "loudness": {}, "receipts": []}
+    prepared = {"samples": 1, "startedAt": RECORDING["startedAt"], "durationSeconds": 90.0, "chunks": []}
+    prepared |= {"channels": [{"audioKey": "x", "speech": [[0, 1]]}], "speechSeconds": 60.0, "audio": {}}
+    prepared |= {"receipts": []}
     aws.store.write_json(f"{folder}/prepare/1.json", prepared)
     transcript = spoken(*SAID).to_json() | {**recording, "notes": {}, "receipts": []}
     aws.store.write_json(f"{folder}/assemble/1.json", transcript)
