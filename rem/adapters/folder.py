@@ -1,7 +1,7 @@
 """The data folder of the laptop's AWS: objects and table items, on the disk before they are acknowledged.
 
 DIR/lock                      held by the process that serves the folder
-DIR/executions.sqlite         executions, histories, answers (rem.states.journal)
+DIR/executions.sqlite         executions and their histories (rem.states.journal)
 DIR/tables.sqlite             table items
 DIR/objects/BUCKET/ab/HASH    an object's content; HASH.json beside it is its key, type and metadata
 DIR/recordings/YYYY/MM/DD/ID  the same files under names for people: audio.wav, transcript.md, … (hard links)

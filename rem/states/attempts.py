@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker, 
 
 from rem.lambdas.pool import REFUSALS, SandboxPool
 from rem.states.context import EngineContext
-from rem.states.events import Events
+from rem.states.events import HistoryEvents
 
 ABORT_WAIT_S = 10.0  # a worker that has no environment by then failed to parse its definition
 
@@ -35,15 +35,13 @@ def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_cre
     Raises:
         ClientError: unknown function or throttled; the engine names it Lambda.<code>, as on AWS.
     """
-    events: Events = env.event_manager
-    state = env.states.context_object.context_object_data["State"]["Name"]
-    name = parameters["FunctionName"].rsplit(":function:", 1)[-1].split(":")[0]
-    payload = parameters.get("Payload") or b"{}"
-    body = events.take_answer(state, name, payload)
-    if body is None:
-        body = _invoke(events.pool, name, payload)
-        events.keep_answer(state, name, payload, body)
-    env.stack.append({"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": json.loads(body)})
+    events: HistoryEvents = env.event_manager
+    output = events.earlier.find_output(env.event_history_context.source_event_id)
+    if output is None:
+        name = parameters["FunctionName"].rsplit(":function:", 1)[-1].split(":")[0]
+        body = _invoke(events.pool, name, parameters.get("Payload") or b"{}")
+        output = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": json.loads(body)}
+    env.stack.append(output)
 
 
 def _invoke(pool: SandboxPool, name: str, payload: bytes) -> str:
@@ -70,7 +68,8 @@ class _WithEvents:
     def _get_evaluation_environment(self) -> Any:
         env = super()._get_evaluation_environment()  # type: ignore[misc]  # moto's worker comes next
         arn = self._evaluation_details.execution_details.arn
-        env.event_manager = Events(arn, self.context.journal if self.is_kept else None, self.context.pool)
+        journal = self.context.journal if self.is_kept else None
+        env.event_manager = HistoryEvents(arn, journal, self.context.pool)
         return env
 
 
@@ -81,7 +80,6 @@ class Worker(_WithEvents, ExecutionWorker):  # type: ignore[misc]
         super().__init__(*details)
         self.context = context
         self.earlier: Sequence[dict[str, Any]] = ()
-        self.answers: dict[str, list[str]] = {}
         self.redrive = 0  # its number, 0 for a restart
 
     def start(self) -> None:
@@ -97,7 +95,7 @@ class Worker(_WithEvents, ExecutionWorker):  # type: ignore[misc]
         program = self._get_evaluation_entrypoint()
         program.start_at.start_at_name = details["name"]
         env = self._get_evaluation_environment()
-        env.event_manager.continue_from(list(self.earlier), self.answers)
+        env.event_manager.continue_from(self.earlier)
         env.states.reset(input_value=json.loads(details["input"]))
         if self.redrive:
             env.event_manager.add_event(
@@ -177,7 +175,6 @@ class LocalExecution(Execution):  # type: ignore[misc]
         """Start where the earlier attempts ended; `redrive` is its number, 0 after a restart."""
         self.exec_worker = self._get_start_execution_worker()
         self.exec_worker.earlier = self._context.journal.read_events(self.exec_arn)
-        self.exec_worker.answers = self._context.journal.read_answers(self.exec_arn)
         self.exec_worker.redrive = redrive
         self.exec_status = ExecutionStatus.RUNNING
         self.exec_worker.start()

@@ -1,7 +1,7 @@
-"""Executions in SQLite: how they started, what happened, what their functions answered.
+"""Executions in SQLite: their input, their status and their history.
 
-What an execution's history says is written here event by event, and read from here, whether it runs or ended:
-nothing of it stays in memory. The answers are what a redrive and a restart need to run nothing twice.
+A history is written here event by event, and read from here, whether its execution runs or has ended: nothing
+of it stays in memory. A redrive and a restart go on from it (rem.states.earlier_history).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rem.adapters.sqlite import open_database
-from rem.executions.statuses import RUNNING, SUCCEEDED, UNSUCCESSFUL, order_status
+from rem.executions.statuses import RUNNING, UNSUCCESSFUL, order_status
 
 REDRIVE_PERIOD = timedelta(days=14)  # AWS's limit, counted from the end
 KEPT = timedelta(days=90)  # AWS keeps a closed execution's history for so long
@@ -31,9 +31,7 @@ CREATE INDEX IF NOT EXISTS execution_newest ON execution(machine, started);
 CREATE INDEX IF NOT EXISTS execution_running ON execution(status) WHERE status = 'RUNNING';
 CREATE TABLE IF NOT EXISTS event(
     arn TEXT, id INTEGER, body TEXT NOT NULL, PRIMARY KEY(arn, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS answer(
-    number INTEGER PRIMARY KEY, arn TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS answer_of ON answer(arn);
+DROP TABLE IF EXISTS answer; -- earlier versions kept each function's answer beside the history
 """
 COLUMNS = (
     "arn, machine, name, (SELECT text FROM definition WHERE hash = execution.definition), input, started,"
@@ -123,14 +121,10 @@ class Journal:
         error: str | None,
         cause: str | None,
     ) -> None:
-        """What its functions answered is kept for a redrive, which a success never has."""
-        with self._lock:
-            self._run(
-                "UPDATE execution SET status=?, stopped=?, output=?, error=?, cause=? WHERE arn=?",
-                status, stopped.isoformat(), output, error, cause, arn,
-            )  # fmt: skip
-            if status == SUCCEEDED:
-                self._run("DELETE FROM answer WHERE arn=?", arn)
+        self._run(
+            "UPDATE execution SET status=?, stopped=?, output=?, error=?, cause=? WHERE arn=?",
+            status, stopped.isoformat(), output, error, cause, arn,
+        )  # fmt: skip
 
     def reopen(self, arn: str, now: datetime) -> None:
         """It runs again by a redrive."""
@@ -168,16 +162,6 @@ class Journal:
         )
         return [json.loads(body) for (body,) in rows]
 
-    def add_answer(self, arn: str, key: str, body: str) -> None:
-        self._run("INSERT INTO answer(arn, key, body) VALUES(?, ?, ?)", arn, key, body)
-
-    def read_answers(self, arn: str) -> dict[str, list[str]]:
-        """Every successful answer by what was asked, in order."""
-        answers: dict[str, list[str]] = {}
-        for key, body in self._run("SELECT key, body FROM answer WHERE arn=? ORDER BY number", arn):
-            answers.setdefault(key, []).append(body)
-        return answers
-
     def read_untold(self) -> list[ExecutionRow]:
         """Executions whose latest status nobody was told of yet, in the order in which they started."""
         rows = self._run(
@@ -198,11 +182,5 @@ class Journal:
 
     def _remove(self, arns: Iterable[str]) -> None:
         for arn in arns:
-            for table in ("event", "answer", "execution"):
+            for table in ("event", "execution"):
                 self._run(f"DELETE FROM {table} WHERE arn=?", arn)
-
-
-def build_answer_key(state: str, function: str, payload: bytes) -> str:
-    """What was asked, whatever the order of the payload's fields."""
-    asked = json.dumps([state, function, json.loads(payload)], sort_keys=True)
-    return hashlib.sha256(asked.encode()).hexdigest()
