@@ -61,11 +61,8 @@ def take_groups(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{field: values.pop(field) for field in fields[name]})
         command(**values)
 
-    plain = [each for each in own if each.name not in groups]
-    flat = [
-        *plain,
-        *(each for group in fields.values() for each in group.values()),
-    ]  # `--help` keeps this order
+    flat = [each for each in own if each.name not in groups]  # `--help` prints these before the groups'
+    flat += [each for group in fields.values() for each in group.values()]
     keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in flat]
     take.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
     return take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +24,17 @@ Out = Annotated[
     Path,
     typer.Option("--out", "-o", help="Folder for FILE.json, .srt, .vtt, .txt and .md.", metavar="FOLDER"),
 ]
-Speakers = Annotated[
-    int | None,
-    typer.Option(help="How many people speak, if you know it. Default: found.", min=1, metavar="N"),
-]
+
+
+@dataclass(frozen=True, slots=True)
+class FactOptions:
+    """The facts about recordings that a person may know."""
+
+    speakers: Annotated[
+        int | None,
+        typer.Option(help="How many people speak, if you know it. Default: found.", min=1, metavar="N"),
+    ] = None
+    started_at: StartedAt = ""
 
 
 @app.command()
@@ -35,9 +43,8 @@ def run(
     files: Files,
     models: ModelOptions,
     notes: NoteOptions,
+    facts: FactOptions,
     out: Out = Path("transcripts"),
-    speakers: Speakers = None,
-    started_at: StartedAt = "",
     as_json: AsJson = False,
 ) -> None:
     """Transcribe recordings on this machine, through the same state machine as on AWS.
@@ -55,6 +62,7 @@ def run(
 
       rem run memo.ogg --whisper small --language en --speakers 2 --json
     """
-    options = RunOptions(models, notes, speakers, started_at=parse_start(started_at, files))
+    began = parse_start(facts.started_at, files)
+    options = RunOptions(models, notes, facts.speakers, started_at=began)
     outcomes = run_files(files, options, out, as_json=as_json)
     raise typer.Exit(exit_code(outcomes))
