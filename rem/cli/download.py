@@ -1,4 +1,4 @@
-"""Shows what is fetched, and how much of it is here."""
+"""Progress of a download: its sentence, and how much of it is here."""
 
 from __future__ import annotations
 

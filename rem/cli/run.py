@@ -19,7 +19,7 @@ from rem.cli.run_options import RunOptions
 from rem.cli.tables import print_skipped
 from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
 from rem.executions.history import StateProgress
-from rem.executions.statuses import SUCCEEDED
+from rem.executions.statuses import FAILED, SUCCEEDED
 from rem.home.session import Outcome, Session, Upload, open_session
 from rem.library.media import explain_skip, read_folder
 from rem.transcripts.captions import format_clock, join_turns
@@ -27,7 +27,6 @@ from rem.transcripts.sound import describe_channels, sum_damage
 from rem.transcripts.transcript import Transcript
 
 AT_ONCE = 2  # recordings in flight: one's models fill the processors while the other decodes or publishes
-BAD_INPUT = "FAILED"
 
 
 def find_recordings(paths: Sequence[Path], console: Console) -> tuple[list[Path], list[Outcome]]:
@@ -54,7 +53,7 @@ def find_recordings(paths: Sequence[Path], console: Console) -> tuple[list[Path]
 
 
 def _refuse(path: Path, message: str) -> Outcome:
-    return Outcome(path, BAD_INPUT, error=InputError.__name__, message=message)
+    return Outcome(path, FAILED, error=InputError.__name__, message=message)
 
 
 def run_files(paths: Sequence[Path], options: RunOptions, out: Path, *, as_json: bool) -> list[Outcome]:
@@ -109,7 +108,7 @@ def _run_all(
         except InputError as error:
             outcome = _refuse(path, str(error))
         except OSError as error:  # the disk is full, or the upload started nothing
-            outcome = Outcome(path, "FAILED", error=type(error).__name__, message=str(error))
+            outcome = Outcome(path, FAILED, error=type(error).__name__, message=str(error))
         progress.finish(outcome)
         return outcome
 

