@@ -57,7 +57,7 @@ class LambdaSizes:
                 function, payload = call.get("FunctionName", ""), call.get("Payload", {})
                 if function.endswith(f"-{stage}"):
                     if "recording" not in payload:  # it would write into the recording's own record
-                        raise SetupError(f"{stage} is not tuned on AWS: its time is not the models'")
+                        raise SetupError(f"{stage} cannot be tuned on AWS: it loads no model")
                     return function, payload
         raise SetupError(f"the execution never reached {stage}: is there speech in the recording?")
 

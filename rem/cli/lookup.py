@@ -19,7 +19,7 @@ def find_execution(target: Target, user: str, name: str) -> Execution:
     if found is None:
         found = find_execution_of(target, read_record(target, user, name))
     if found is None:
-        raise InputError(f"the recording {name} has no execution that is known: see `rem executions`")
+        raise InputError(f"no execution of the recording {name} is known: `rem executions` lists all")
     return found
 
 

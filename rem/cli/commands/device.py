@@ -179,7 +179,7 @@ def find_url(where: TargetOptions) -> str:
     example = "name the server with --url, e.g. --url http://192.168.1.5:8787"
     server = None if where.asks_for_aws or where.endpoint_url else find_server(where.data)
     if server is None:
-        raise InputError(f"no `rem up` is meant whose address would be known: {example}")
+        raise InputError(f"the address of the server is not known: {example}")
     if re.match(r"http://(127\.|localhost|0\.0\.0\.0|\[::)", server.api_url):
         raise InputError(f"a device cannot reach {server.api_url} by that address: {example}")
     return server.api_url

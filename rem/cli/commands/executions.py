@@ -93,7 +93,7 @@ def stop(
         if not execution.is_running:
             raise InputError(f"{execution.name} is not running: it is {execution.status}")
         target.executions().stop(execution, reason)
-    typer.echo(f"{execution.name} stopped; `rem redrive {execution.name}` lets it go on")
+    typer.echo(f"{execution.name} stopped; `rem redrive {execution.name}` continues it")
 
 
 @app.command()

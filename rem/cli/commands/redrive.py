@@ -97,7 +97,7 @@ def _redrive(known: Executions, execution: Execution) -> bool:
     except InputError as error:
         typer.echo(f"rem: {error}", err=True)
         return False
-    typer.echo(f"{execution.name} goes on")
+    typer.echo(f"{execution.name} continues")
     return True
 
 

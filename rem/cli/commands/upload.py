@@ -72,7 +72,7 @@ def _find_files(named: list[Path]) -> list[Path]:
         print_skipped(content.skipped, console)
         found += content.taken
     if not found:
-        raise InputError("there is no recording in what you named")
+        raise InputError("no recording is among the files and folders: name a sound or video file")
     return found
 
 
