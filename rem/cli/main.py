@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -25,6 +24,10 @@ app = typer.Typer(
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
+        from importlib.metadata import (
+            version,
+        )  # a mail parser comes with it, which every start would wait for
+
         typer.echo(f"rem {version(DISTRIBUTION)}")
         raise typer.Exit
 
