@@ -32,6 +32,14 @@ class Head:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object, or the mark that it was deleted."""
+
+    key: str
+    version: str
+
+
 class Store(Protocol):
     """Objects by key. Writes are whole: a reader sees all of an object or none of it."""
 
@@ -48,11 +56,11 @@ class Store(Protocol):
     def create(self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
         """Write an object where none is; False where one is already."""
 
-    def list_keys(self, prefix: str) -> list[str]:
-        """Keys that have an object or an older version of one."""
+    def find_versions(self, prefix: str) -> Sequence[ObjectVersion]:
+        """Find every version of the objects whose keys begin with a prefix, deleted objects included."""
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects with all their versions; a key without one is no error."""
+    def delete(self, versions: Sequence[ObjectVersion]) -> None:
+        """Delete versions for good; one that is gone already is no error."""
 
 
 @dataclass(frozen=True, slots=True)

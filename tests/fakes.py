@@ -16,7 +16,7 @@ from rem.core.recordings import Recording
 from rem.core.records import Status
 from rem.executions.execution import Execution
 from rem.executions.history import HistoryEvent
-from rem.ports import Head, Page, Samples, StoredPart
+from rem.ports import Head, ObjectVersion, Page, Samples, StoredPart
 from rem.transcripts.transcript import Segment, Word
 
 
@@ -25,6 +25,7 @@ class FakeStore:
     objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
+    searches: list[str] = field(default_factory=list)
 
     def exists(self, key: str) -> bool:
         return key in self.objects
@@ -60,12 +61,13 @@ class FakeStore:
         self.metadata[key] = dict(metadata)
         return True
 
-    def list_keys(self, prefix: str) -> list[str]:
-        return sorted(key for key in self.objects if key.startswith(prefix))
+    def find_versions(self, prefix: str) -> list[ObjectVersion]:
+        self.searches.append(prefix)
+        return [ObjectVersion(key, "null") for key in sorted(self.objects) if key.startswith(prefix)]
 
-    def delete(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            self.objects.pop(key, None)
+    def delete(self, versions: Sequence[ObjectVersion]) -> None:
+        for version in versions:
+            self.objects.pop(version.key, None)
 
 
 @dataclass

@@ -107,4 +107,4 @@ class LambdaSizes:
 
     def _remove_artifacts(self, stand_in: str) -> None:
         """A stage returns at once where its artifact exists: what was measured must not be there again."""
-        self._store.delete(self._store.list_keys(f"artifacts/{stand_in}/"))
+        self._store.delete(self._store.find_versions(f"artifacts/{stand_in}/"))

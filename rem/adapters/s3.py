@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rem.adapters.clients import raise_if_busy, s3_client
 from rem.core import Json
 from rem.core.errors import SetupError
-from rem.ports import Head, StoredPart
+from rem.ports import Head, ObjectVersion, StoredPart
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,25 +82,22 @@ class S3Store:
             raise
         return True
 
-    def list_keys(self, prefix: str) -> list[str]:
-        return list(dict.fromkeys(key for key, _ in self._list_versions(prefix)))
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete all versions and delete markers: on a versioned bucket a plain delete keeps the content."""
-        for key in keys:
-            versions = [(found, version) for found, version in self._list_versions(key) if found == key]
-            for first in range(0, len(versions), DELETE_BATCH):
-                batch: Any = [{"Key": k, "VersionId": v} for k, v in versions[first : first + DELETE_BATCH]]
-                delete: Any = {"Objects": batch, "Quiet": True}
-                answer = self._client.delete_objects(Bucket=self.bucket, Delete=delete)
-                if kept := answer.get("Errors"):
-                    raise PermissionError(f"S3 keeps {kept[0].get('Key')}: {kept[0].get('Message')}")
-
-    def _list_versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+    def find_versions(self, prefix: str) -> list[ObjectVersion]:
+        """Find versions and delete markers: on a versioned bucket a plain delete keeps the content."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
-        for page in pages:
-            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                yield version["Key"], version["VersionId"]
+        return [
+            ObjectVersion(found["Key"], found["VersionId"])
+            for page in pages
+            for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        ]
+
+    def delete(self, versions: Sequence[ObjectVersion]) -> None:
+        for first in range(0, len(versions), DELETE_BATCH):
+            batch = versions[first : first + DELETE_BATCH]
+            delete: Any = {"Objects": [{"Key": v.key, "VersionId": v.version} for v in batch], "Quiet": True}
+            answer = self._client.delete_objects(Bucket=self.bucket, Delete=delete)
+            if kept := answer.get("Errors"):
+                raise PermissionError(f"S3 keeps {kept[0].get('Key')}: {kept[0].get('Message')}")
 
 
 class S3Uploads:

@@ -12,7 +12,7 @@ from rem.core.places import DOCUMENT_FORMATS, transcript_key
 from rem.core.recordings import Recording
 from rem.core.records import FINISHED, Status
 from rem.library.documents import put_names, write_documents
-from rem.ports import Catalog, Page, Store
+from rem.ports import Catalog, ObjectVersion, Page, Store
 from rem.transcripts.captions import RENDERERS
 from rem.transcripts.conversations import Conversation, Part, join_parts
 from rem.transcripts.names import parse_name
@@ -127,22 +127,26 @@ class Library:
         record = self._mark_deleted(user_id, recording_id)
         if record["status"] in FINISHED:
             return self.erase(record)
-        keys = self.find_objects(record)
-        self.store.delete(keys)
-        return [*keys, _name_record(record)]
+        return [*self._delete_objects(record), _name_record(record)]
 
     def erase(self, record: Json) -> list[str]:
         """Delete every object and then the record, so that what breaks off can be repeated."""
-        keys = self.find_objects(record)
-        self.store.delete(keys)
+        keys = self._delete_objects(record)
         self.catalog.delete(record["userId"], record["recordingId"])
         return [*keys, _name_record(record)]
 
-    def find_objects(self, record: Json) -> list[str]:
-        """Keys of all objects that belong to a recording: upload, artifacts, documents."""
-        documents = [_document_key(record, extension) for extension in DOCUMENT_FORMATS]
-        single = [key for key in (record["key"], *documents) if key in self.store.list_keys(key)]
-        return [*single, *self.store.list_keys(f"artifacts/{record['recordingId']}/")]
+    def find_versions(self, record: Json) -> list[ObjectVersion]:
+        """Find every version of all objects that belong to a recording: upload, documents, artifacts."""
+        named = {record["key"], *(_document_key(record, extension) for extension in DOCUMENT_FORMATS)}
+        places = (record["key"], _document_key(record, ""))
+        found = [version for place in places for version in self.store.find_versions(place)]
+        artifacts = self.store.find_versions(f"artifacts/{record['recordingId']}/")
+        return [*(version for version in found if version.key in named), *artifacts]
+
+    def _delete_objects(self, record: Json) -> list[str]:
+        versions = self.find_versions(record)
+        self.store.delete(versions)
+        return list(dict.fromkeys(version.key for version in versions))
 
     def _mark_deleted(self, user_id: str, recording_id: str) -> Json:
         """Empty the record, so that no stage moves it on; as it was before."""

@@ -192,7 +192,16 @@ def test_deleting_touches_no_recording_whose_name_begins_alike(library, store, c
         add(store, catalog, neighbour)
     library.delete("me", "walk")
     for neighbour in neighbours:
-        assert len(library.find_objects(library.read("me", neighbour))) == 7
+        assert len(library.find_versions(library.read("me", neighbour))) == 7
+
+
+def test_a_deletion_searches_three_places_once(library, store):
+    library.delete("me", "walk")
+    assert store.searches == [
+        "raw/me/badge/2026/11/24/walk.wav",
+        "transcripts/me/badge/walk.",
+        "artifacts/walk/",
+    ]
 
 
 def test_nobody_reads_or_deletes_what_is_another_users(library):
