@@ -14,7 +14,7 @@ from rem.core import Json
 from rem.core.api_keys import Key
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import Record, Status
 from rem.executions.execution import Execution
 from rem.executions.history import HistoryEvent
 from rem.transcripts.receipts import Usage
@@ -67,27 +67,35 @@ class Store(Protocol):
 class Page:
     """Some records, and where the next ones are found; None after the last."""
 
-    records: Sequence[Json]
+    records: Sequence[Record]
     cursor: str | None
 
 
 class Catalog(Protocol):
     """One record per recording."""
 
-    def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
-        """Move the record forward and set fields; False where it is further on already."""
+    def advance(self, recording: Recording, status: Status, changes: Mapping[str, Any]) -> bool:
+        """Move the record forward, begin it where there is none; False where it is further on already.
 
-    def read(self, user_id: str, recording_id: str) -> Json | None:
-        """The record as it is now, numbers as int or float; None where there is none."""
+        Args:
+            changes: Values of a record's attributes.
+        """
 
-    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
-        """Set fields (None removes one) of a record that is still as it was seen; False where it changed."""
+    def read(self, user_id: str, recording_id: str) -> Record | None:
+        """Read the record as it is now; None where there is none."""
 
-    def read_open(self, before: str, limit: int) -> list[Json]:
-        """Unfinished records that were not touched since `before` (ISO 8601 UTC), the oldest first."""
+    def replace(self, seen: Record | None, new: Record) -> bool:
+        """Write a record where the stored one is still as it was seen; False where it changed.
 
-    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
-        """Set fields (None removes one), the status stays; False where there is no record."""
+        Args:
+            seen: None where there was none.
+        """
+
+    def read_open(self, before: str, limit: int) -> Sequence[Record]:
+        """Read unfinished records that nobody touched since `before` (ISO 8601 UTC), the oldest first."""
+
+    def change(self, user_id: str, recording_id: str, changes: Mapping[str, Any]) -> bool:
+        """Set attributes but the status (None removes a value); False where there is no record."""
 
     def find(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 from rem.core import Json
 from rem.core.api_keys import Key
 from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import Record, Status, find_changes, to_fields
 from rem.executions.execution import Execution
 from rem.executions.history import HistoryEvent
 from rem.ports import Head, ObjectVersion, Page, Samples, StoredPart
@@ -72,38 +72,39 @@ class FakeStore:
 
 @dataclass
 class FakeCatalog:
-    """Its clock shows a second more at each write."""
+    """Records as they are stored, by recording id. The clock shows a second more at each write."""
 
     records: dict[str, Json] = field(default_factory=dict)
     clock_s: int = 0
 
-    def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
-        record = self.records.get(recording.recording_id, {})
-        if record.get("statusRank", 0) > status.rank:
+    def advance(self, recording: Recording, status: Status, changes: Mapping[str, Any]) -> bool:
+        old = self.records.get(recording.recording_id, {})
+        if old.get("statusRank", 0) > status.rank:
             return False
+        begun = Record.begin(recording, status).to_item()
         cleared = {} if status is Status.ERROR else {"error": None}
-        return self._set(recording, {"status": status, "statusRank": status.rank, **fields, **cleared})
+        return self._write({**old, **begun, **to_fields({**cleared, **changes})}, old)
 
-    def read(self, user_id: str, recording_id: str) -> Json | None:
-        record = self.records.get(recording_id)
-        is_theirs = record is not None and record["userId"] == user_id
-        return dict(record) if record is not None and is_theirs else None
+    def read(self, user_id: str, recording_id: str) -> Record | None:
+        item = self.records.get(recording_id)
+        return Record.from_item(item) if item is not None and item["userId"] == user_id else None
 
-    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
-        if self.records.get(recording.recording_id) != seen:
+    def replace(self, seen: Record | None, new: Record) -> bool:
+        old = self.records.get(new.recording_id, {})
+        if old.get("updatedAt") != (seen.updated_at if seen else None):
             return False
-        return self._set(recording, fields)
+        return self._write({**old, **find_changes(seen, new)}, old)
 
-    def read_open(self, before: str, limit: int) -> list[Json]:
-        unfinished = [r for r in self.records.values() if r["status"] not in (Status.COMPLETE, Status.ERROR)]
-        overdue = [dict(record) for record in unfinished if record["updatedAt"] < before]
-        return sorted(overdue, key=lambda record: record["updatedAt"])[:limit]
+    def read_open(self, before: str, limit: int) -> list[Record]:
+        records = [Record.from_item(item) for item in self.records.values()]
+        overdue = [record for record in records if not record.is_finished and record.updated_at < before]
+        return sorted(overdue, key=lambda record: record.updated_at)[:limit]
 
-    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
-        record = self.read(user_id, recording_id)
-        return record is not None and self._set(
-            Recording.from_event({"bucket": "b", "key": "k", **record}), fields
-        )
+    def change(self, user_id: str, recording_id: str, changes: Mapping[str, Any]) -> bool:
+        if self.read(user_id, recording_id) is None:
+            return False
+        old = self.records[recording_id]
+        return self._write({**old, **to_fields(changes)}, old)
 
     def find(
         self,
@@ -117,12 +118,12 @@ class FakeCatalog:
     ) -> Page:
         wanted = {"userId": user_id, "sessionId": session_id, "deviceId": None if session_id else device_id}
         found = [
-            dict(record)
-            for record in self.records.values()
-            if all(record.get(name) == value for name, value in wanted.items() if value is not None)
-            and record["startedAt"] >= since
+            Record.from_item(item)
+            for item in self.records.values()
+            if all(item.get(name) == value for name, value in wanted.items() if value is not None)
+            and item["startedAt"] >= since
         ]
-        found.sort(key=lambda record: (record["startedAt"], record["recordingId"]), reverse=True)
+        found.sort(key=lambda record: (record.started_at, record.recording_id), reverse=True)
         first = int(cursor or 0)
         return Page(found[first : first + limit], str(first + limit) if first + limit < len(found) else None)
 
@@ -130,12 +131,11 @@ class FakeCatalog:
         record = self.read(user_id, recording_id)
         return record is not None and bool(self.records.pop(recording_id))
 
-    def _set(self, recording: Recording, fields: Mapping[str, Any]) -> bool:
+    def _write(self, item: Json, old: Json) -> bool:
         self.clock_s += 1
         now = datetime.fromtimestamp(self.clock_s, UTC).isoformat(timespec="microseconds")
-        old = self.records.get(recording.recording_id, {**recording.to_event(), "createdAt": now})
-        new = {**old, "startedAt": recording.started_at, **fields, "updatedAt": now}
-        self.records[recording.recording_id] = {k: v for k, v in new.items() if v is not None}
+        new = {**item, "createdAt": old.get("createdAt", now), "updatedAt": now}
+        self.records[item["recordingId"]] = {name: value for name, value in new.items() if value is not None}
         return True
 
 

@@ -37,12 +37,12 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog, settings: A
     document = build_once(store, "assemble", key, lambda: _assemble(job, store))
     recording = replace(job.recording, started_at=document["startedAt"])
     readable = transcript_key(recording.user_id, recording.device_id, recording.recording_id)
-    fields = {
-        "durationSeconds": document["durationSeconds"],
-        "speakerCount": document["speakerCount"],
-        "transcriptKey": readable,
+    changes = {
+        "duration_s": document["durationSeconds"],
+        "speaker_count": document["speakerCount"],
+        "transcript_key": readable,
     }
-    if catalog.advance(recording, Status.TRANSCRIBED, fields):
+    if catalog.advance(recording, Status.TRANSCRIBED, changes):
         store.write_json(readable, {name: value for name, value in document.items() if name != "receipts"})
     return {
         "key": key,

@@ -45,6 +45,7 @@ from rem.core import Json
 from rem.core.api_keys import Key, Scope
 from rem.core.errors import BusyError, InputError
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
+from rem.core.records import Record
 from rem.core.tickets import Ticket, write_ticket
 from rem.library.documents import CONTENT_TYPES
 from rem.library.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError, UploadPlan
@@ -150,7 +151,7 @@ def begin_upload(request: UploadRequest) -> UploadState:
 def read_upload(recording_id: RecordingId) -> UploadState:
     """Which parts have arrived, and fresh URLs for the others."""
     record = read_own(recording_id, Scope.INGEST)
-    return show_upload(services().intake.describe(record["userId"], recording_id))
+    return show_upload(services().intake.describe(record.user_id, recording_id))
 
 
 @app.post("/uploads/<recordingId>/complete", responses=describe_guarded(Accepted, 404, 415, 422))
@@ -158,7 +159,7 @@ def complete_upload(recording_id: RecordingId, request: CompleteRequest) -> Acce
     """Make the recording of its parts. Once more does no harm."""
     record = read_own(recording_id, Scope.INGEST)
     etags = {part.number: part.etag for part in request.parts}
-    is_duplicate = services().intake.complete(record["userId"], recording_id, etags)
+    is_duplicate = services().intake.complete(record.user_id, recording_id, etags)
     return Accepted(recording_id=recording_id, duplicate=is_duplicate)
 
 
@@ -166,7 +167,7 @@ def complete_upload(recording_id: RecordingId, request: CompleteRequest) -> Acce
 def abort_upload(recording_id: RecordingId) -> Aborted:
     """End an upload that is not complete, and drop its parts."""
     record = read_own(recording_id, Scope.INGEST)
-    services().intake.abort(record["userId"], recording_id)
+    services().intake.abort(record.user_id, recording_id)
     return Aborted(recording_id=recording_id)
 
 
@@ -199,14 +200,14 @@ def read_recording(recording_id: RecordingId) -> RecordingView:
 def read_transcript(recording_id: RecordingId, format: Format = "json") -> Response[str]:
     """The transcript, with the names that people gave the voices."""
     record = read_own(recording_id)
-    return answer_text(services().library.transcript(record["userId"], recording_id, format), format)
+    return answer_text(services().library.transcript(record.user_id, recording_id, format), format)
 
 
 @app.patch("/recordings/<recordingId>/speakers", responses=describe_guarded(Speakers, 404, 415))
 def name_speakers(recording_id: RecordingId, request: SpeakersRequest) -> Speakers:
     """Name voices, by label or by their present name, all at once or none. All documents are written anew."""
     record = read_own(recording_id)
-    names = services().library.rename_speakers(record["userId"], recording_id, request.names)
+    names = services().library.rename_speakers(record.user_id, recording_id, request.names)
     return Speakers(recording_id=recording_id, speaker_names=names)
 
 
@@ -215,7 +216,7 @@ def delete_recording(recording_id: RecordingId) -> Removed:
     """Delete the sound, the transcript and all that was made of it. What still runs is stopped."""
     record = read_own(recording_id)
     stop_work(record)
-    removed = services().library.delete(record["userId"], recording_id)
+    removed = services().library.delete(record.user_id, recording_id)
     return Removed(recording_id=recording_id, removed=removed)
 
 
@@ -224,9 +225,9 @@ def list_devices() -> DeviceList:
     """The devices of the newest 1,000 recordings, and what they said last."""
     key = allow(Scope.ALL)
     page = services().library.page(key.user_id, device_id=key.device_id, limit=DEVICES_OF)
-    by_device: dict[str, list[Json]] = {}
+    by_device: dict[str, list[Record]] = {}
     for record in page.records:
-        by_device.setdefault(record["deviceId"], []).append(record)
+        by_device.setdefault(record.device_id, []).append(record)
     return DeviceList(devices=[show_device(records) for records in by_device.values()])
 
 
@@ -270,30 +271,30 @@ def allow(scope: Scope, device_id: str | None = None) -> Key:
     return key
 
 
-def read_own(recording_id: str, scope: Scope = Scope.ALL) -> Json:
+def read_own(recording_id: str, scope: Scope = Scope.ALL) -> Record:
     """The record of a recording that the key may touch."""
     record = services().library.read(allow(scope).user_id, recording_id)
-    allow(scope, record["deviceId"])
+    allow(scope, record.device_id)
     return record
 
 
-def stop_work(record: Json) -> None:
+def stop_work(record: Record) -> None:
     """End what is still being done with a recording: its upload, its execution."""
-    if "uploadId" in record:
-        services().uploads.abort(record["key"], record["uploadId"])
+    if record.upload_id is not None:
+        services().uploads.abort(record.key, record.upload_id)
     stop_execution(record, services().library.store, services().executions)
 
 
-def show(record: Json) -> RecordingView:
-    return RecordingView.model_validate(record)
+def show(record: Record) -> RecordingView:
+    return RecordingView.model_validate(record.to_item())
 
 
-def show_device(records: list[Json]) -> DeviceView:
+def show_device(records: list[Record]) -> DeviceView:
     """A device by its recordings, the newest first: what it said last counts."""
     return DeviceView(
-        device_id=records[0]["deviceId"],
+        device_id=records[0].device_id,
         recordings=len(records),
-        last_started_at=records[0]["startedAt"],
+        last_started_at=records[0].started_at,
         **find_last_said(records),
     )
 

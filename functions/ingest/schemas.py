@@ -64,17 +64,10 @@ class Announced(Model):
         return self
 
     def announce(self, recording_id: str | None, sha256: str | None) -> Announcement:
-        details = {
-            "endedAt": self.ended_at.isoformat(timespec="milliseconds") if self.ended_at else None,
-            "sessionId": self.session_id,
-            "seq": self.seq,
-            "battery": self.battery,
-            "lost": self.lost,
-            "clock": self.clock,
-            "fw": self.fw,
-        }
-        given = {name: value for name, value in details.items() if value is not None}
-        return Announcement(self.device_id, self.started_at, recording_id, sha256, given)
+        details = self.model_dump(include={"session_id", "seq", "battery", "lost", "clock", "fw"})
+        if self.ended_at is not None:
+            details["ended_at"] = self.ended_at.isoformat(timespec="milliseconds")
+        return Announcement(self.device_id, self.started_at, recording_id, sha256, details)
 
 
 class IngestForm(Announced):

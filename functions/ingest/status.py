@@ -11,6 +11,7 @@ from rem.adapters.sns import publish_notice
 from rem.adapters.step_functions import Executions
 from rem.core import Json
 from rem.core.errors import BusyError, InputError
+from rem.core.records import FailureReport
 from rem.executions.changes import Change, apply_change
 from rem.executions.doctor import Case, diagnose
 from rem.executions.history import find_failure
@@ -32,7 +33,8 @@ def settle(
     Raises:
         BusyError: somebody else changed the record each time.
     """
-    recording, error = change.recording, None
+    recording = change.recording
+    error: FailureReport | None = None
     for _ in range(TRIES):
         record = catalog.read(recording.user_id, recording.recording_id)
         is_deleted = record is None and not store.exists(recording.key)
@@ -40,30 +42,30 @@ def settle(
             return False
         if error is None and change.status in UNSUCCESSFUL:
             error = _explain(change, executions)
-        fields = apply_change(record, change, error)
-        if fields is not None and catalog.replace(recording, record, fields):
+        new = apply_change(record, change, error)
+        if new is not None and catalog.replace(record, new):
             if error is not None:
                 notify(*_write_notice(change, error))
             return True
     raise BusyError(f"the record of {recording.recording_id} was changed {TRIES} times meanwhile")
 
 
-def _write_notice(change: Change, error: Json) -> tuple[str, str]:
+def _write_notice(change: Change, error: FailureReport) -> tuple[str, str]:
     name = change.execution_arn.rsplit(":", 1)[-1]
-    subject = f"REM: {change.recording.recording_id} failed in {error['stage'] or 'no stage'}"
-    return subject, f"{error['message']}\n\nWhat to do: rem doctor {name}\n\n{change.execution_arn}\n"
+    subject = f"REM: {change.recording.recording_id} failed in {error.stage or 'no stage'}"
+    return subject, f"{error.message}\n\nWhat to do: rem doctor {name}\n\n{change.execution_arn}\n"
 
 
-def _explain(change: Change, executions: ExecutionsPort) -> Json:
-    """What the record says of a failure: {stage, error, message, redrivable}."""
+def _explain(change: Change, executions: ExecutionsPort) -> FailureReport:
+    """Find the failure in the execution's history and word it for the recording's owner."""
     failure = find_failure(change.status, executions.read_history(change.execution_arn, newest_first=True))
     case = Case(change.execution_arn.rsplit(":", 1)[-1], failure, is_redrivable=change.is_redrivable)
-    return {
-        "stage": failure.state.lower(),
-        "error": failure.error or change.status,
-        "message": diagnose(case).sentence,
-        "redrivable": change.is_redrivable,
-    }
+    return FailureReport(
+        stage=failure.state.lower(),
+        error=failure.error or change.status,
+        message=diagnose(case).sentence,
+        is_redrivable=change.is_redrivable,
+    )
 
 
 def build_notify(topic_arn: str | None) -> Notify:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +15,10 @@ from rem.adapters.s3 import S3Store
 from rem.adapters.sqs import UploadQueue
 from rem.adapters.step_functions import Executions
 from rem.core import Json
+from rem.core.errors import InputError
 from rem.core.messages import build_message
 from rem.core.places import execution_name
-from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import UPLOAD, FailureReport, Record, Status
 from rem.executions.changes import Change
 from rem.library.library import Library
 from rem.ports import Catalog, Store
@@ -63,41 +63,40 @@ class Sweep:
             self.pause()
         return dict(counts)
 
-    def _look_at(self, record: Json, bucket: str, lost_before: str) -> str:
+    def _look_at(self, record: Record, bucket: str, lost_before: str) -> str:
         """What was done: settled, running, requeued, lost, awaited, erased, or moved (by somebody else)."""
-        if record["status"] == Status.DELETED:
+        if record.is_deleted:
             Library(self.store, self.catalog).erase(record)
             return "erased"
-        recording = Recording.from_event({**record, "bucket": bucket})
-        if not self.store.exists(recording.key):
-            return self._wait_for_upload(recording, record, lost_before)
-        etag = self.store.read_head(recording.key).etag
-        name = execution_name(recording.recording_id, recording.key, etag)
-        execution = self.executions.find(record.get("executionArn") or name)
+        recording = record.to_recording(bucket)
+        if not self.store.exists(record.key):
+            return self._wait_for_upload(record, lost_before)
+        etag = self.store.read_head(record.key).etag
+        name = execution_name(record.recording_id, record.key, etag)
+        execution = self.executions.find(record.execution_arn or name)
         if execution is None:
             # Never started, or not finished by Express, which cannot be asked: Standard either way.
             self.send({**build_message(recording, etag), "express": False})
-            return self._touch(recording, record, "requeued")
+            return self._touch(record, "requeued")
         if execution.is_running:
-            return self._touch(recording, record, "running")
+            return self._touch(record, "running")
         change = Change.from_execution(execution)
         settled = settle(
             change, store=self.store, catalog=self.catalog, executions=self.executions, notify=self.notify
         )
         return "settled" if settled else "moved"
 
-    def _wait_for_upload(self, recording: Recording, record: Json, lost_before: str) -> str:
-        if record.get("createdAt", "") > lost_before:
-            return self._touch(recording, record, "awaited")
-        error = {"stage": "upload", "error": "InputError", "message": NEVER_ARRIVED, "redrivable": False}
-        fields = {"status": Status.ERROR.value, "error": error}
-        if not self.catalog.replace(recording, record, fields):
+    def _wait_for_upload(self, record: Record, lost_before: str) -> str:
+        if record.created_at > lost_before:
+            return self._touch(record, "awaited")
+        error = FailureReport(UPLOAD, InputError.__name__, NEVER_ARRIVED, is_redrivable=False)
+        if not self.catalog.replace(record, replace(record, status=Status.ERROR, error=error)):
             return "moved"
-        self.notify(f"REM: {recording.recording_id} never arrived", NEVER_ARRIVED)
+        self.notify(f"REM: {record.recording_id} never arrived", NEVER_ARRIVED)
         return "lost"
 
-    def _touch(self, recording: Recording, record: Json, done: str) -> str:
-        return done if self.catalog.replace(recording, record, {}) else "moved"
+    def _touch(self, record: Record, done: str) -> str:
+        return done if self.catalog.replace(record, record) else "moved"
 
 
 def _format(moment: datetime) -> str:

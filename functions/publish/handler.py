@@ -32,10 +32,13 @@ def run(event: Mapping[str, Any], *, store: Store, catalog: Catalog) -> Json:
     transcript = replace(transcript, stages=tuple(stages))
     key = write_documents(store, transcript)
     title = transcript.notes.get("notes", {}).get("title", "")
-    fields = {"transcriptKey": key, "title": title, "durationSeconds": transcript.duration_s}
-    catalog.advance(
-        transcript.recording, Status.COMPLETE, fields | {"speakerCount": len(transcript.speakers)}
-    )
+    changes = {
+        "transcript_key": key,
+        "title": title,
+        "duration_s": transcript.duration_s,
+        "speaker_count": len(transcript.speakers),
+    }
+    catalog.advance(transcript.recording, Status.COMPLETE, changes)
     count_transcript(transcript)
     return {"transcriptKey": key, "speakers": len(transcript.speakers)}
 
@@ -54,8 +57,8 @@ def _load(job: PublishJob, store: Store) -> tuple[Transcript, list[Receipt]]:
 
 def _put_names(transcript: Transcript, catalog: Catalog) -> Transcript:
     """Name each voice as a person did, else as the recording itself says."""
-    record = catalog.read(transcript.recording.user_id, transcript.recording.recording_id) or {}
-    return put_names(transcript, record.get("speakerNames", {}))
+    record = catalog.read(transcript.recording.user_id, transcript.recording.recording_id)
+    return put_names(transcript, record.speaker_names if record else {})
 
 
 def _build_silent(job: PublishJob, prepared: Prepared) -> Transcript:

@@ -16,7 +16,7 @@ from rem.core import Json
 from rem.core.api_keys import Key
 from rem.core.errors import InputError
 from rem.core.recordings import Recording
-from rem.core.records import FINISHED, Status
+from rem.core.records import FINISHED, Record, Status, find_changes, to_fields
 from rem.ports import Page
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
 FIRST_MOMENT = "0"  # before every date: DynamoDB refuses to compare with an empty text
-OPEN_INDEX = "OpenIndex"  # it is sparse: only records that carry `open` are in it, see docs/adr/0017
+OPEN_INDEX, OPEN = "OpenIndex", "open"  # sparse: it has only records with this field (docs/adr/0017)
 
 
 class DynamoCatalog:
@@ -34,45 +34,40 @@ class DynamoCatalog:
         self.table = table
         self._client = client or dynamodb_client()
 
-    def advance(self, recording: Recording, status: Status, fields: Mapping[str, Any]) -> bool:
+    def advance(self, recording: Recording, status: Status, changes: Mapping[str, Any]) -> bool:
         """Move the record by one conditional update: `statusRank` only grows, whatever comes late or twice.
 
         An unfinished record is in OPEN_INDEX, and work that goes on clears an earlier error.
         """
-        values = {
-            **_identify(recording),
-            "status": status.value,
-            "statusRank": status.rank,
-            **fields,
-            **({} if status is Status.ERROR else {"error": None}),
-        }
+        cleared = {} if status is Status.ERROR else {"error": None}
         return self._update(
             _build_key(recording.user_id, recording.recording_id),
-            values,
+            {**find_changes(None, Record.begin(recording, status)), **to_fields({**cleared, **changes})},
             "attribute_not_exists(statusRank) OR statusRank <= :rank",
             {":rank": {"N": str(status.rank)}},
         )
 
-    def replace(self, recording: Recording, seen: Json | None, fields: Mapping[str, Any]) -> bool:
-        """Set fields on the condition that `updatedAt`, which every write changes, is as it was seen."""
-        key = _build_key(recording.user_id, recording.recording_id)
-        if seen is None or "updatedAt" not in seen:
-            return self._update(key, {**_identify(recording), **fields}, "attribute_not_exists(updatedAt)")
-        return self._update(key, fields, "updatedAt = :seen", {":seen": {"S": seen["updatedAt"]}})
+    def replace(self, seen: Record | None, new: Record) -> bool:
+        """Write the record on the condition that `updatedAt`, which every write changes, is as it was seen."""
+        key, fields = _build_key(new.user_id, new.recording_id), find_changes(seen, new)
+        if seen is None:
+            return self._update(key, fields, "attribute_not_exists(updatedAt)")
+        return self._update(key, fields, "updatedAt = :seen", {":seen": {"S": seen.updated_at}})
 
-    def read_open(self, before: str, limit: int) -> list[Json]:
+    def read_open(self, before: str, limit: int) -> list[Record]:
         answer = self._client.query(
             TableName=self.table,
             IndexName=OPEN_INDEX,
             KeyConditionExpression="#open = :open AND updatedAt < :before",
-            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeNames={"#open": OPEN},
             ExpressionAttributeValues={":open": {"S": "yes"}, ":before": {"S": before}},
             Limit=limit,
         )
-        return [_from_item(item) for item in answer["Items"]]
+        return [_to_record(item) for item in answer["Items"]]
 
-    def set_fields(self, user_id: str, recording_id: str, fields: Mapping[str, Any]) -> bool:
-        return self._update(_build_key(user_id, recording_id), fields, "attribute_exists(recordingId)")
+    def change(self, user_id: str, recording_id: str, changes: Mapping[str, Any]) -> bool:
+        key = _build_key(user_id, recording_id)
+        return self._update(key, to_fields(changes), "attribute_exists(recordingId)")
 
     def find(
         self,
@@ -112,7 +107,7 @@ class DynamoCatalog:
         )
         last = answer.get("LastEvaluatedKey")
         after = build_cursor(last["startedAt"]["S"], last["recordingId"]["S"]) if last else None
-        return Page([_from_item(item) for item in answer["Items"]], after)
+        return Page([_to_record(item) for item in answer["Items"]], after)
 
     def delete(self, user_id: str, recording_id: str) -> bool:
         answer = self._client.delete_item(
@@ -129,9 +124,9 @@ class DynamoCatalog:
     ) -> bool:
         """Set fields (None removes one) where the condition holds, and `updatedAt` and `open` with them."""
         now = datetime.now(UTC).isoformat(timespec="microseconds")
-        fields = {**fields, "updatedAt": now}
+        fields = {name: value for name, value in fields.items() if name not in key} | {"updatedAt": now}
         if "status" in fields:
-            fields["open"] = None if fields["status"] in FINISHED else "yes"
+            fields[OPEN] = None if fields["status"] in FINISHED else "yes"
         names = {f"#{i}": name for i, name in enumerate(fields)}
         kept = {f":{short[1:]}": fields[name] for short, name in names.items() if fields[name] is not None}
         removed = [short for short, name in names.items() if fields[name] is None]
@@ -159,10 +154,10 @@ class DynamoCatalog:
             raise
         return True
 
-    def read(self, user_id: str, recording_id: str) -> Json | None:
+    def read(self, user_id: str, recording_id: str) -> Record | None:
         key = _build_key(user_id, recording_id)
         item = self._client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
-        return None if item is None else _from_item(item)
+        return None if item is None else _to_record(item)
 
 
 class DynamoKeys:
@@ -223,8 +218,8 @@ def _build_key(user_id: str, recording_id: str) -> Json:
     return {"userId": {"S": user_id}, "recordingId": {"S": recording_id}}
 
 
-def _identify(recording: Recording) -> Json:
-    return {"deviceId": recording.device_id, "startedAt": recording.started_at, "key": recording.key}
+def _to_record(item: Mapping[str, Any]) -> Record:
+    return Record.from_item({name: value for name, value in _from_item(item).items() if name != OPEN})
 
 
 def _from_item(item: Mapping[str, Any]) -> Json:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rem.cli.target import Target
-from rem.core import Json
 from rem.core.errors import InputError
+from rem.core.records import Record
 from rem.executions.execution import Execution
 from rem.library import work
 
@@ -23,12 +23,12 @@ def find_execution(target: Target, user: str, name: str) -> Execution:
     return found
 
 
-def find_execution_of(target: Target, record: Json) -> Execution | None:
+def find_execution_of(target: Target, record: Record) -> Execution | None:
     """Find the execution that works, or worked, on a recording; None where none is known."""
     return work.find_execution(record, target.store(), target.executions())
 
 
-def read_record(target: Target, user: str, recording_id: str) -> Json:
+def read_record(target: Target, user: str, recording_id: str) -> Record:
     """Read the record of a recording.
 
     Raises:

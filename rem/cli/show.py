@@ -15,6 +15,7 @@ from rem.cli import tables
 from rem.cli.target import Target
 from rem.core import Json
 from rem.core.places import DOCUMENT_FORMATS, transcript_key
+from rem.core.records import Record
 from rem.executions.execution import Execution
 from rem.executions.failed_notes import FailedNote, find_in_transcript, find_in_visits
 from rem.executions.history import Attempt, Failure, StateVisit
@@ -183,11 +184,11 @@ def _to_json(
     }
 
 
-def show_recording(target: Target, record: Json, execution: Execution | None, *, as_json: bool) -> None:
+def show_recording(target: Target, record: Record, execution: Execution | None, *, as_json: bool) -> None:
     """Print a recording's record, its documents and its first words."""
     store = target.store()
     keys = [
-        transcript_key(record["userId"], record["deviceId"], record["recordingId"], extension)
+        transcript_key(record.user_id, record.device_id, record.recording_id, extension)
         for extension in DOCUMENT_FORMATS
     ]
     documents = [key for key in keys if store.exists(key)]
@@ -195,7 +196,7 @@ def show_recording(target: Target, record: Json, execution: Execution | None, *,
     failed = find_in_transcript(transcript)
     if as_json:
         found = {"documents": documents, "failedNotes": [note.to_json() for note in failed]}
-        tables.print_json({**record, **found, "execution": execution and execution.name})
+        tables.print_json({**record.to_item(), **found, "execution": execution and execution.name})
         return
     console = tables.build_console()
     _print_record(console, record)
@@ -214,20 +215,18 @@ def _print_failed_notes(console: Console, failed: Sequence[FailedNote]) -> None:
         console.print("\n".join(f"  {note}" for note in failed), markup=False, soft_wrap=True)
 
 
-def _print_record(console: Console, record: Json) -> None:
-    console.print(f"[bold]{escape(record['recordingId'])}[/]  {record['status']}", soft_wrap=True)
-    if title := record.get("title"):
-        console.print(title, markup=False)
-    facts = [f"{record['userId']} / {record['deviceId']}", f"started {record['startedAt']}"]
-    if "durationSeconds" in record:
-        facts.append(f"{format_clock(record['durationSeconds'])} of sound")
-    if "speakerCount" in record:
-        facts.append(f"{record['speakerCount']} speaker(s)")
+def _print_record(console: Console, record: Record) -> None:
+    console.print(f"[bold]{escape(record.recording_id)}[/]  {record.status}", soft_wrap=True)
+    if record.title:
+        console.print(record.title, markup=False)
+    facts = [f"{record.user_id} / {record.device_id}", f"started {record.started_at}"]
+    if record.duration_s is not None:
+        facts.append(f"{format_clock(record.duration_s)} of sound")
+    if record.speaker_count is not None:
+        facts.append(f"{record.speaker_count} speaker(s)")
     console.print(", ".join(facts), markup=False)
-    if error := record.get("error"):
-        console.print(
-            f"[red]{escape(error['stage'])}: {escape(error['error'])}[/]: {escape(error['message'])}"
-        )
+    if error := record.error:
+        console.print(f"[red]{escape(error.stage)}: {escape(error.error)}[/]: {escape(error.message)}")
 
 
 def _print_excerpt(console: Console, document: Json) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
 from typing import Any
 
 from rem.core import Json
+from rem.core.records import Record
 
 Range = tuple[int, int]  # inclusive
 MOST_COUNTED = 2000  # newest recordings of a device that its ledger looks at: a week of 5-minute chunks
 MOST_RESENT = 1000  # recordings that one answer asks for; the next answer asks for the next ones
+SAID = ("battery", "lost", "clock", "fw")  # what a device tells about itself with a recording
 NUMBER_AT_END = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,18})")
 
 
@@ -33,21 +35,11 @@ class Arrival:
     lost: int | None = None
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Arrival | None:
-        """None for a recording that was not counted, and for one whose sound has not arrived."""
-        error = record.get("error")
-        never_arrived = isinstance(error, Mapping) and error.get("stage") == "upload"
-        if record.get("sessionId") is None or record.get("seq") is None:
+    def from_record(cls, record: Record) -> Arrival | None:
+        """Read a record; None for a recording that was not counted, or whose sound has not arrived."""
+        if record.session_id is None or record.seq is None or not record.has_sound:
             return None
-        if never_arrived or "uploadId" in record:
-            return None
-        return cls(
-            record["sessionId"],
-            record["seq"],
-            record["recordingId"],
-            record["startedAt"],
-            record.get("lost"),
-        )
+        return cls(record.session_id, record.seq, record.recording_id, record.started_at, record.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +83,8 @@ class Ledger:
         return {"sessions": sessions, "lost": self.lost, "resend": list(self.resend)}
 
 
-def read_records(records: Sequence[Mapping[str, Any]], *, is_all: bool) -> Ledger:
-    """The ledger of one device.
+def read_records(records: Sequence[Record], *, is_all: bool) -> Ledger:
+    """Build the ledger of one device.
 
     Args:
         records: The newest first.
@@ -104,10 +96,17 @@ def read_records(records: Sequence[Mapping[str, Any]], *, is_all: bool) -> Ledge
     return build_ledger(arrivals)
 
 
-def find_last_said(records: Sequence[Mapping[str, Any]]) -> Json:
-    """What a device told of itself last, each thing by itself. Args: records, the newest first."""
-    names = ("battery", "lost", "clock", "fw")
-    return {name: next((record[name] for record in records if name in record), None) for name in names}
+def find_last_said(records: Sequence[Record]) -> Json:
+    """Find the last value that a device told of each thing about itself.
+
+    Args:
+        records: The newest first.
+    """
+    return {name: _find_last(getattr(record, name) for record in records) for name in SAID}
+
+
+def _find_last(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
 
 
 def build_ledger(arrivals: Iterable[Arrival]) -> Ledger:

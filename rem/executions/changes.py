@@ -10,7 +10,7 @@ from typing import Any
 
 from rem.core.errors import InputError
 from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import FailureReport, Record, Status
 from rem.executions.execution import Execution, is_redrivable
 from rem.executions.statuses import PENDING_REDRIVE, RUNNING, SUCCEEDED, UNSUCCESSFUL, order_status
 
@@ -82,54 +82,50 @@ class Change:
         return order_status(self.redrive_count, self.status)
 
 
-def apply_change(
-    record: Mapping[str, Any] | None, change: Change, error: Mapping[str, Any] | None
-) -> dict[str, Any] | None:
-    """The fields that the news sets (None removes one); None altogether where the record knows better.
+def apply_change(record: Record | None, change: Change, error: FailureReport | None) -> Record | None:
+    """Bring a record in line with its execution; None where the record knows better.
 
     A COMPLETE recording stays so. Of one execution only later news counts, of two the one started later.
     What was asked for just now also counts where it repeats the last news and the record says otherwise: a
-    Lambda that outlived its execution has moved it since.
+    Lambda that outlived its execution has moved the record since.
 
     Args:
-        error: {stage, error, message, redrivable} of an execution that ended unsuccessfully, else None.
+        record: None where the recording has none.
+        error: The report of an execution that ended unsuccessfully, else None.
     """
-    known = record or {}
-    status = _choose_status(known, change)
-    is_final = known.get("status") in (Status.COMPLETE, Status.DELETED)
+    status = _choose_status(record, change)
+    known = record or Record.begin(change.recording, status)
+    is_final = known.is_deleted or (record is not None and known.status is Status.COMPLETE)
     if is_final or not _is_news(known, change, status):
         return None
-    fields: dict[str, Any] = {
-        "executionArn": change.execution_arn,
-        "executionStartedAt": change.started_at,
-        "executionOrder": change.order,
-        "error": None,
-    }
-    if status is Status.ERROR:
-        fields["error"] = error
-    if known.get("status") != status:
-        fields |= {"status": status.value, "statusRank": max(status.rank, known.get("statusRank", 0))}
-    return fields
+    return replace(
+        known,
+        status=status,
+        status_rank=max(status.rank, known.status_rank),
+        error=error if status is Status.ERROR else None,
+        execution_arn=change.execution_arn,
+        execution_started_at=change.started_at,
+        execution_order=change.order,
+    )
 
 
-def _choose_status(known: Mapping[str, Any], change: Change) -> Status:
-    """A transcript that was readable before a failure is readable again while a redrive runs."""
+def _choose_status(record: Record | None, change: Change) -> Status:
+    """Choose the status. A transcript that was readable before a failure is so again while a redrive runs."""
     if change.status in UNSUCCESSFUL:
         return Status.ERROR
     if change.status == SUCCEEDED:
         return Status.COMPLETE
-    if known.get("status") not in (None, Status.ERROR):
-        return Status(known["status"])
-    return (
-        Status.TRANSCRIBED if known.get("statusRank", 0) >= Status.TRANSCRIBED.rank else Status.TRANSCRIBING
-    )
+    if record is not None and record.status is not Status.ERROR:
+        return record.status
+    was_readable = record is not None and record.status_rank >= Status.TRANSCRIBED.rank
+    return Status.TRANSCRIBED if was_readable else Status.TRANSCRIBING
 
 
-def _is_news(known: Mapping[str, Any], change: Change, status: Status) -> bool:
-    if "executionArn" not in known:
+def _is_news(known: Record, change: Change, status: Status) -> bool:
+    if known.execution_arn is None or known.execution_order is None:
         return True
-    if known["executionArn"] != change.execution_arn:
-        return bool(known["executionStartedAt"] <= change.started_at)
-    if change.order == known["executionOrder"]:
-        return change.is_current and known.get("status") != status
-    return bool(change.order > known["executionOrder"])
+    if known.execution_arn != change.execution_arn:
+        return (known.execution_started_at or "") <= change.started_at
+    if change.order == known.execution_order:
+        return change.is_current and known.status != status
+    return change.order > known.execution_order

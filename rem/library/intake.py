@@ -6,14 +6,13 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rem.core import Json
 from rem.core.errors import BusyError, InputError
 from rem.core.recordings import ENDED_AT, SHA256, STARTED_AT, Recording, raw_key
-from rem.core.records import Status
+from rem.core.records import Record
 from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, UNKNOWN, find_refusal, sniff_audio
 from rem.library.library import NotFoundError
 from rem.ports import Catalog, Store, StoredPart, Uploads
@@ -49,7 +48,7 @@ class Announcement:
     Attributes:
         recording_id: None to have one made from the device and the content.
         sha256: Of the whole file, in hex.
-        details: Further fields of the record: endedAt, sessionId, seq, battery, lost, clock, fw.
+        details: Further attributes of the record: ended_at, session_id, seq, battery, lost, clock, fw.
     """
 
     device_id: str
@@ -66,6 +65,16 @@ class PartPlan:
     number: int
     size_bytes: int
     etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload that is not complete. `arrived` are its parts so far, by number."""
+
+    key: str
+    upload_id: str
+    size_bytes: int
+    arrived: Mapping[int, StoredPart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,7 @@ class Intake:
         digest = hashlib.sha256(audio).hexdigest()
         if announced.sha256 not in (None, digest):
             raise ChecksumError(f"the sha256 of what arrived is {digest}: send it again")
-        recording = self._claim(user_id, announced, kind, digest, {"sizeBytes": len(audio)})
+        recording = self._claim(user_id, announced, kind, digest, len(audio))
         metadata = _describe(recording, announced, digest)
         if self.store.create(recording.key, audio, AUDIO_TYPES[kind], metadata):
             return recording.recording_id, False
@@ -140,17 +149,17 @@ class Intake:
         if not FORMAT.fullmatch(kind):
             raise NotAudioError(f"'{kind}' is no format: send the file's extension, e.g. m4a")
         digest = announced.sha256 or ""
-        recording = self._claim(user_id, announced, kind, digest, {"sizeBytes": size_bytes})
+        recording = self._claim(user_id, announced, kind, digest, size_bytes)
         if self.store.exists(recording.key):
             self._check_same(recording, digest)
             return UploadPlan(recording.recording_id, recording.key, "", PART_BYTES, ())
-        record = self.catalog.read(user_id, recording.recording_id) or {}
-        upload_id = record.get("uploadId")
+        record = self.catalog.read(user_id, recording.recording_id)
+        upload_id = record.upload_id if record else None
         if upload_id is None or self.uploads.list_parts(recording.key, upload_id) is None:
             metadata = _describe(recording, announced, digest)
             content_type = AUDIO_TYPES.get(kind, AUDIO_TYPES[UNKNOWN])
             upload_id = self.uploads.start(recording.key, content_type, metadata)
-            self.catalog.set_fields(user_id, recording.recording_id, {"uploadId": upload_id})
+            self.catalog.change(user_id, recording.recording_id, {"upload_id": upload_id})
         return self.describe(user_id, recording.recording_id)
 
     def describe(self, user_id: str, recording_id: str) -> UploadPlan:
@@ -159,12 +168,12 @@ class Intake:
         Raises:
             NotFoundError: no upload of this id is open.
         """
-        record, arrived = self._read_open(user_id, recording_id)
+        upload = self._read_open(user_id, recording_id)
         parts = [
-            PartPlan(number, size_bytes, arrived[number].etag if number in arrived else None)
-            for number, size_bytes in split_parts(record["sizeBytes"])
+            PartPlan(number, size_bytes, upload.arrived[number].etag if number in upload.arrived else None)
+            for number, size_bytes in split_parts(upload.size_bytes)
         ]
-        return UploadPlan(recording_id, record["key"], record["uploadId"], PART_BYTES, parts)
+        return UploadPlan(recording_id, upload.key, upload.upload_id, PART_BYTES, parts)
 
     def complete(self, user_id: str, recording_id: str, etags: Mapping[int, str]) -> bool:
         """Make the object of its parts; whether it was there already.
@@ -177,21 +186,22 @@ class Intake:
             ChecksumError: parts are missing or are not those that were sent; the message names them.
         """
         record = self.catalog.read(user_id, recording_id)
-        if record is not None and self.store.exists(record["key"]):
-            self.catalog.set_fields(user_id, recording_id, {"uploadId": None})
+        if record is not None and self.store.exists(record.key):
+            self.catalog.change(user_id, recording_id, {"upload_id": None})
             return True
-        record, arrived = self._read_open(user_id, recording_id)
+        upload = self._read_open(user_id, recording_id)
+        arrived = upload.arrived
         wrong = [
             str(number)
-            for number, size_bytes in split_parts(record["sizeBytes"])
+            for number, size_bytes in split_parts(upload.size_bytes)
             if number not in arrived
             or arrived[number].size_bytes != size_bytes
             or etags.get(number, "").strip('"') != arrived[number].etag
         ]
         if wrong:
             raise ChecksumError(f"parts {', '.join(wrong)} are missing or damaged: send them again")
-        self.uploads.complete(record["key"], record["uploadId"], [arrived[n] for n in sorted(arrived)])
-        self.catalog.set_fields(user_id, recording_id, {"uploadId": None})
+        self.uploads.complete(upload.key, upload.upload_id, [arrived[n] for n in sorted(arrived)])
+        self.catalog.change(user_id, recording_id, {"upload_id": None})
         return False
 
     def abort(self, user_id: str, recording_id: str) -> None:
@@ -200,12 +210,12 @@ class Intake:
         Raises:
             NotFoundError: no upload of this id is open.
         """
-        record, _ = self._read_open(user_id, recording_id)
-        self.uploads.abort(record["key"], record["uploadId"])
+        upload = self._read_open(user_id, recording_id)
+        self.uploads.abort(upload.key, upload.upload_id)
         self.catalog.delete(user_id, recording_id)
 
     def _claim(
-        self, user_id: str, announced: Announcement, kind: str, digest: str, more: Mapping[str, Any]
+        self, user_id: str, announced: Announcement, kind: str, digest: str, size_bytes: int
     ) -> Recording:
         """Write the record where there is none; else the recording as it was announced first.
 
@@ -214,37 +224,30 @@ class Intake:
             BusyError: it was claimed for other bytes just now, and they may still arrive.
         """
         recording = self._identify(user_id, announced, kind, digest)
-        fields = {
-            "status": Status.UPLOADED.value,
-            "statusRank": Status.UPLOADED.rank,
-            SHA256: digest,
-            **announced.details,
-            **more,
-        }
-        if self.catalog.replace(recording, None, fields):
+        new = replace(Record.begin(recording), sha256=digest, size_bytes=size_bytes, **announced.details)
+        if self.catalog.replace(None, new):
             return recording
         record = self.catalog.read(user_id, recording.recording_id)
-        if record is None or record["status"] == Status.DELETED:
+        if record is None or record.is_deleted:
             raise BusyError(f"{recording.recording_id} was deleted just now: send it again in an hour")
-        if record["deviceId"] != recording.device_id:
-            raise ConflictError(f"{recording.recording_id} is a recording of {record['deviceId']}")
-        known = Recording.from_event({**record, "bucket": self.bucket})
-        if record.get(SHA256) == digest:
+        if record.device_id != recording.device_id:
+            raise ConflictError(f"{recording.recording_id} is a recording of {record.device_id}")
+        known = record.to_recording(self.bucket)
+        if record.sha256 == digest:
             return known
         if self.store.exists(known.key):
             self._check_same(known, digest)
             return known
-        return self._take_over(recording, record, fields)
+        return self._take_over(recording, record, new)
 
-    def _take_over(self, recording: Recording, record: Json, fields: Mapping[str, Any]) -> Recording:
+    def _take_over(self, recording: Recording, record: Record, new: Record) -> Recording:
         """Bytes that never arrived do not hold an id for ever."""
         name = recording.recording_id
-        if datetime.fromisoformat(record["updatedAt"]) > self.now() - CLAIM:
+        if datetime.fromisoformat(record.updated_at) > self.now() - CLAIM:
             raise BusyError(f"other bytes are being sent as {name}: try again in a while")
-        if "uploadId" in record and self.uploads.list_parts(record["key"], record["uploadId"]) is not None:
+        if record.upload_id and self.uploads.list_parts(record.key, record.upload_id) is not None:
             raise ConflictError(f"an upload of other bytes is open as {name}: DELETE /uploads/{name} ends it")
-        place = {"key": recording.key, "startedAt": recording.started_at, "uploadId": None, "error": None}
-        if not self.catalog.replace(recording, record, {**fields, **place}):
+        if not self.catalog.replace(record, new):
             raise BusyError(f"{name} is being sent by somebody else: try again in a while")
         return recording
 
@@ -268,20 +271,21 @@ class Intake:
                 "use another recordingId"
             )
 
-    def _read_open(self, user_id: str, recording_id: str) -> tuple[Json, dict[int, StoredPart]]:
+    def _read_open(self, user_id: str, recording_id: str) -> OpenUpload:
         record = self.catalog.read(user_id, recording_id)
-        if record is None or "uploadId" not in record:
+        if record is None or record.upload_id is None or record.size_bytes is None:
             raise NotFoundError(f"no upload of {recording_id} is open: begin with POST /uploads")
-        parts = self.uploads.list_parts(record["key"], record["uploadId"])
+        parts = self.uploads.list_parts(record.key, record.upload_id)
         if parts is None:
             raise NotFoundError(f"the upload of {recording_id} has ended: begin again with POST /uploads")
-        return record, {part.number: part for part in parts}
+        arrived = {part.number: part for part in parts}
+        return OpenUpload(record.key, record.upload_id, record.size_bytes, arrived)
 
 
 def _describe(recording: Recording, announced: Announcement, digest: str) -> dict[str, str]:
     """The metadata of an upload. From the two times the starter sees how long a clip is."""
     metadata = {STARTED_AT: recording.started_at, SHA256: digest}
-    ended_at = announced.details.get("endedAt")
+    ended_at = announced.details.get("ended_at")
     return metadata | ({ENDED_AT: str(ended_at)} if ended_at else {})
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rem.core import Json
 from rem.core.errors import BusyError, InputError
 from rem.core.places import DOCUMENT_FORMATS, transcript_key
-from rem.core.recordings import Recording
-from rem.core.records import FINISHED, Status
+from rem.core.records import Record
 from rem.library.documents import put_names, write_documents
 from rem.ports import Catalog, ObjectVersion, Page, Store
 from rem.transcripts.captions import RENDERERS
@@ -19,7 +17,6 @@ from rem.transcripts.names import parse_name
 from rem.transcripts.transcript import Transcript
 
 TRIES = 5  # a record that changes under every one of them is busy
-IDENTITY = {"userId", "recordingId", "deviceId", "startedAt", "key", "createdAt", "updatedAt", "open"}
 LONGEST_SESSION = 1000  # recordings of one session that are joined
 
 
@@ -34,7 +31,7 @@ class Library:
     store: Store
     catalog: Catalog
 
-    def list_recordings(self, user_id: str) -> list[Json]:
+    def list_recordings(self, user_id: str) -> list[Record]:
         """All records, the newest recording first."""
         return list(self._walk(user_id))
 
@@ -55,14 +52,14 @@ class Library:
         page = self.catalog.find(user_id, device_id=device_id, since=since, limit=limit, cursor=cursor)
         return Page(_leave_out_deleted(page.records), page.cursor)
 
-    def read(self, user_id: str, recording_id: str) -> Json:
+    def read(self, user_id: str, recording_id: str) -> Record:
         """The record.
 
         Raises:
             NotFoundError: there is no such recording.
         """
         record = self.catalog.read(user_id, recording_id)
-        if record is None or record["status"] == Status.DELETED:
+        if record is None or record.is_deleted:
             raise NotFoundError(f"{user_id} has no recording '{recording_id}'")
         return record
 
@@ -94,9 +91,9 @@ class Library:
         for _ in range(TRIES):
             record = self.read(user_id, recording_id)
             transcript = self._load_transcript(record)
-            names = {**record.get("speakerNames", {}), **_resolve_names(transcript, new_names)}
+            names = {**record.speaker_names, **_resolve_names(transcript, new_names)}
             names = {label: name for label, name in names.items() if name}
-            if self.catalog.replace(_to_recording(record), record, {"speakerNames": names}):
+            if self.catalog.replace(record, replace(record, speaker_names=names)):
                 write_documents(self.store, put_names(transcript, names))
                 return names
         raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
@@ -125,40 +122,38 @@ class Library:
             BusyError: somebody else changed the record each time.
         """
         record = self._mark_deleted(user_id, recording_id)
-        if record["status"] in FINISHED:
+        if record.is_finished:
             return self.erase(record)
         return [*self._delete_objects(record), _name_record(record)]
 
-    def erase(self, record: Json) -> list[str]:
+    def erase(self, record: Record) -> list[str]:
         """Delete every object and then the record, so that what breaks off can be repeated."""
         keys = self._delete_objects(record)
-        self.catalog.delete(record["userId"], record["recordingId"])
+        self.catalog.delete(record.user_id, record.recording_id)
         return [*keys, _name_record(record)]
 
-    def find_versions(self, record: Json) -> list[ObjectVersion]:
+    def find_versions(self, record: Record) -> list[ObjectVersion]:
         """Find every version of all objects that belong to a recording: upload, documents, artifacts."""
-        named = {record["key"], *(_document_key(record, extension) for extension in DOCUMENT_FORMATS)}
-        places = (record["key"], _document_key(record, ""))
+        named = {record.key, *(_document_key(record, extension) for extension in DOCUMENT_FORMATS)}
+        places = (record.key, _document_key(record, ""))
         found = [version for place in places for version in self.store.find_versions(place)]
-        artifacts = self.store.find_versions(f"artifacts/{record['recordingId']}/")
+        artifacts = self.store.find_versions(f"artifacts/{record.recording_id}/")
         return [*(version for version in found if version.key in named), *artifacts]
 
-    def _delete_objects(self, record: Json) -> list[str]:
+    def _delete_objects(self, record: Record) -> list[str]:
         versions = self.find_versions(record)
         self.store.delete(versions)
         return list(dict.fromkeys(version.key for version in versions))
 
-    def _mark_deleted(self, user_id: str, recording_id: str) -> Json:
-        """Empty the record, so that no stage moves it on; as it was before."""
+    def _mark_deleted(self, user_id: str, recording_id: str) -> Record:
+        """Empty the record, so that no stage moves it on; return it as it was before."""
         for _ in range(TRIES):
             record = self.read(user_id, recording_id)
-            emptied = dict.fromkeys(record.keys() - IDENTITY, None)
-            marked = {"status": Status.DELETED.value, "statusRank": Status.DELETED.rank}
-            if self.catalog.replace(_to_recording(record), record, emptied | marked):
+            if self.catalog.replace(record, record.mark_deleted()):
                 return record
         raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
 
-    def _walk(self, user_id: str) -> Iterator[Json]:
+    def _walk(self, user_id: str) -> Iterator[Record]:
         cursor: str | None = None
         while True:
             page = self.catalog.find(user_id, limit=200, cursor=cursor)
@@ -167,23 +162,23 @@ class Library:
             if cursor is None:
                 return
 
-    def _load_transcript(self, record: Json) -> Transcript:
+    def _load_transcript(self, record: Record) -> Transcript:
         key = _document_key(record, "json")
         if not self.store.exists(key):
-            raise NotFoundError(f"{record['recordingId']} has no transcript yet: it is {record['status']}")
-        return put_names(Transcript.from_json(self.store.read_json(key)), record.get("speakerNames", {}))
+            raise NotFoundError(f"{record.recording_id} has no transcript yet: it is {record.status}")
+        return put_names(Transcript.from_json(self.store.read_json(key)), record.speaker_names)
 
-    def _build_part(self, record: Json) -> Part:
+    def _build_part(self, record: Record) -> Part:
         try:
             transcript = self._load_transcript(record)
         except NotFoundError:
             transcript = None
         return Part(
-            record["recordingId"],
-            record["deviceId"],
-            record.get("seq"),
-            record["startedAt"],
-            record["status"],
+            record.recording_id,
+            record.device_id,
+            record.seq,
+            record.started_at,
+            record.status,
             transcript,
         )
 
@@ -201,16 +196,16 @@ def render(transcript: Transcript, document_format: str) -> bytes:
     return RENDERERS[document_format](transcript).encode()
 
 
-def _leave_out_deleted(records: Sequence[Json]) -> list[Json]:
-    return [record for record in records if record["status"] != Status.DELETED]
+def _leave_out_deleted(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if not record.is_deleted]
 
 
-def _name_record(record: Json) -> str:
-    return f"record {record['userId']}/{record['recordingId']}"
+def _name_record(record: Record) -> str:
+    return f"record {record.user_id}/{record.recording_id}"
 
 
-def _document_key(record: Json, extension: str) -> str:
-    return transcript_key(record["userId"], record["deviceId"], record["recordingId"], extension)
+def _document_key(record: Record, extension: str) -> str:
+    return transcript_key(record.user_id, record.device_id, record.recording_id, extension)
 
 
 def _resolve_names(transcript: Transcript, new_names: Mapping[str, str]) -> dict[str, str]:
@@ -234,7 +229,3 @@ def _find_label(transcript: Transcript, wanted: str) -> str:
         raise InputError(f"{len(labels)} voices are called '{wanted}': say which one, {' or '.join(labels)}")
     known = ", ".join(speaker.name or speaker.label for speaker in transcript.speakers) or "nobody"
     raise NotFoundError(f"'{wanted}' does not speak in this recording; it has {known}")
-
-
-def _to_recording(record: Json) -> Recording:
-    return Recording.from_event({**record, "bucket": record.get("bucket") or "-"})

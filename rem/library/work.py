@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from rem.core import Json
 from rem.core.places import execution_name
+from rem.core.records import Record
 from rem.executions.execution import Execution
 from rem.ports import Executions, Store
 
 DELETED = "The recording was deleted."
 
 
-def find_execution(record: Json, store: Store, executions: Executions) -> Execution | None:
+def find_execution(record: Record, store: Store, executions: Executions) -> Execution | None:
     """Find the execution that the record names, else the one that its upload started.
 
     A COMPLETE record names none where its status events were lost: the name of the execution follows from
     what was uploaded.
     """
-    if arn := record.get("executionArn"):
-        return executions.find(arn)
-    if not store.exists(record["key"]):
+    if record.execution_arn is not None:
+        return executions.find(record.execution_arn)
+    if not store.exists(record.key):
         return None
-    etag = store.read_head(record["key"]).etag
-    return executions.find(execution_name(record["recordingId"], record["key"], etag))
+    etag = store.read_head(record.key).etag
+    return executions.find(execution_name(record.recording_id, record.key, etag))
 
 
-def stop_execution(record: Json, store: Store, executions: Executions) -> Execution | None:
+def stop_execution(record: Record, store: Store, executions: Executions) -> Execution | None:
     """Stop the execution of a recording that is deleted: a stage that still runs would write afterwards.
 
     Returns:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from functions.ingest.openapi import FILE, build_openapi
 from rem.core.api_keys import Scope
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import Record, Status
 from rem.core.tickets import read_ticket
 from rem.library.documents import write_documents
 from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake
@@ -97,7 +98,7 @@ def test_a_recording_is_taken_in(served):
 def test_the_record_is_there_before_the_object(served):
     class Watching(FakeStore):
         def create(self, key, *args):
-            assert served.catalog.read("me", "walk")["status"] == "UPLOADED"
+            assert served.catalog.read("me", "walk").status == Status.UPLOADED
             return super().create(key, *args)
 
     store = Watching()
@@ -117,10 +118,10 @@ def test_what_the_device_counts_is_in_the_record(served):
     counters = {"sessionId": "talk", "seq": "3", "battery": "81.5", "lost": "2", "clock": "ntp", "fw": "1.2"}
     served.ingest(recordingId="walk", endedAt="2026-11-24T10:35:00+01:00", **counters)
     record = served.catalog.read("me", "walk")
-    expected = {"sessionId": "talk", "seq": 3, "battery": 81.5, "lost": 2, "clock": "ntp", "fw": "1.2"}
-    assert {name: record[name] for name in expected} == expected
-    assert record["endedAt"] == "2026-11-24T09:35:00.000+00:00"
-    assert record["sha256"] == DIGEST
+    assert (record.session_id, record.seq, record.battery, record.lost) == ("talk", 3, 81.5, 2)
+    assert (record.clock, record.fw) == ("ntp", "1.2")
+    assert record.ended_at == "2026-11-24T09:35:00.000+00:00"
+    assert record.sha256 == DIGEST
 
 
 def test_a_repeat_after_a_lost_answer_is_one_recording(served):
@@ -382,7 +383,7 @@ def test_a_large_file_comes_in_parts(served):
     key = "raw/me/cli/2026/11/24/concert.wav"
     assert served.store.objects[key] == LARGE
     assert served.store.metadata[key]["sha256"] == LARGE_DIGEST
-    assert "uploadId" not in served.catalog.read("me", "concert")
+    assert served.catalog.read("me", "concert").upload_id is None
 
 
 def test_an_upload_goes_on_where_it_was(served):
@@ -536,7 +537,7 @@ def test_voices_are_named(served):
 
 def test_a_deleted_recording_is_gone_and_its_execution_stopped(served):
     served.ingest(recordingId="walk")
-    key = served.catalog.read("me", "walk")["key"]
+    key = served.catalog.read("me", "walk").key
     name = execution_name("walk", key, served.store.read_head(key).etag)
     arn = served.executions.add(name, "RUNNING")
     removed = served.call("DELETE", "/recordings/walk").json["removed"]
@@ -582,15 +583,15 @@ def api_page(served):
     from rem.ports import Page
 
     def record(session, seq):
-        names = {"sessionId": session, "seq": seq, "recordingId": f"r-{seq}", "status": "COMPLETE"}
-        return {**names, "startedAt": f"2026-11-24T09:0{seq}:00+00:00"}
+        recording = Recording(f"r-{seq}", "me", "badge-1", f"2026-11-24T09:0{seq}:00+00:00", "b", "k")
+        return replace(Record.begin(recording, Status.COMPLETE), session_id=session, seq=seq)
 
     return Page([record("new", 9), record("old", 8)], "more")
 
 
 def test_a_session_is_one_conversation(served):
-    served.transcribe("b", sessionId="talk", seq=1)
-    served.transcribe("a", sessionId="talk", seq=0)
+    served.transcribe("b", session_id="talk", seq=1)
+    served.transcribe("a", session_id="talk", seq=0)
     document = served.call("GET", "/sessions/talk/transcript").json
     assert [r["recordingId"] for r in document["recordings"]] == ["a", "b"]
     assert document["fullText"] == "hello hello"

@@ -127,7 +127,7 @@ def test_optional_recipe_that_fails_leaves_complete_with_the_error_recorded(aws,
     server.reply = lambda call: unauthorized(call.key) if "messages" in call.body else None
     ran = run(notes=False, embeddings=False)
     assert ran.execution["status"] == "SUCCEEDED"
-    assert ran.record["status"] == "COMPLETE"
+    assert ran.record.status == "COMPLETE"
     transcript = read_transcript(aws, ran)
     assert transcript["notes"]["notes"]["error"] == "SetupError"
     assert "does not accept the API key" in transcript["notes"]["notes"]["message"]
@@ -205,7 +205,7 @@ def test_key_is_in_no_log_event_artifact_or_history_when_every_call_fails(aws, s
     keys = [item["Key"] for page in pages for item in page["Contents"]]
     places = {
         "history": json.dumps([ran.history, ran.execution], default=str),
-        "record": json.dumps(ran.record, default=str),
+        "record": json.dumps(ran.record.to_item()),
         **{path.name: path.read_text() for path in aws.logs.iterdir()},
         **{key: aws.store.read_bytes(key).decode("latin-1") for key in keys},
     }

@@ -5,7 +5,7 @@ import pytest
 
 from functions.ingest import status
 from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import FailureReport, Status
 from rem.executions.changes import Change
 from tests.fakes import FakeCatalog, FakeExecutions, FakeStore
 
@@ -50,18 +50,14 @@ def world():
 def test_failure_is_recorded_with_its_stage_and_a_sentence(world):
     world.catalog.advance(RECORDING, Status.TRANSCRIBING, {})
     assert world.tell(FAILED)
-    assert world.record["status"] == "ERROR"
-    assert world.record["error"] == {
-        "stage": "diarize",
-        "error": "BusyError",
-        "message": "A service was too busy for Diarize once: somebody else is busy.",
-        "redrivable": True,
-    }
+    assert world.record.status == Status.ERROR
+    sentence = "A service was too busy for Diarize once: somebody else is busy."
+    assert world.record.error == FailureReport("diarize", "BusyError", sentence, is_redrivable=True)
 
 
 def test_failure_before_the_first_stage_wrote_anything_is_recorded_too(world):
     assert world.tell(FAILED)
-    assert world.record["key"] == RECORDING.key
+    assert world.record.key == RECORDING.key
 
 
 def test_owner_is_told_once(world):
@@ -75,7 +71,7 @@ def test_owner_is_told_once(world):
 def test_redrive_clears_the_error(world):
     world.tell(FAILED)
     world.tell(REDRIVEN)
-    assert "error" not in world.record
+    assert world.record.error is None
     assert not world.tell(FAILED)
 
 
@@ -95,7 +91,7 @@ def test_record_that_moves_meanwhile_is_read_again(world):
     world.catalog.advance(RECORDING, Status.TRANSCRIBING, {})
     world.executions.read_history = complete_meanwhile
     assert not world.tell(FAILED)
-    assert world.record["status"] == "COMPLETE"
+    assert world.record.status == Status.COMPLETE
     assert world.notices == []
 
 

@@ -88,7 +88,7 @@ def _read_stored(target: Target, user: str, recording: str) -> Iterator[Transcri
     """Read the transcripts of a user's recordings, or of one; a recording without one is passed over."""
     store, library = target.store(), target.library()
     for record in [library.read(user, recording)] if recording else library.list_recordings(user):
-        key = transcript_key(user, record["deviceId"], record["recordingId"])
+        key = transcript_key(user, record.device_id, record.recording_id)
         if store.exists(key):
             yield Transcript.from_json(store.read_json(key))
 

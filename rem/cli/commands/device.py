@@ -154,14 +154,14 @@ def describe_devices(library: Library, user: str, keys: Iterable[Key]) -> list[J
             seen_at[key.device_id] = max(seen_at.get(key.device_id, ""), key.last_seen_at or "")
     newest = library.page(user, limit=NEWEST).records
     found = []
-    for device_id in sorted({*seen_at, *(record["deviceId"] for record in newest)}):
+    for device_id in sorted({*seen_at, *(record.device_id for record in newest)}):
         page = library.page(user, device_id=device_id, limit=MOST_COUNTED)
         records = page.records
         found.append(
             {
                 "deviceId": device_id,
                 "lastSeenAt": seen_at.get(device_id) or None,
-                "lastStartedAt": records[0]["startedAt"] if records else None,
+                "lastStartedAt": records[0].started_at if records else None,
                 "recordings": len(records),
                 "missing": read_records(records, is_all=page.cursor is None).count_missing(),
                 **find_last_said(records),

@@ -43,17 +43,16 @@ def list_(where: TargetOptions, user: User = "me", as_json: AsJson = False) -> N
     with where.open() as target:
         records = target.library().list_recordings(user)
     if as_json:
-        tables.print_json({"recordings": records})
+        tables.print_json({"recordings": [record.to_item() for record in records]})
         return
     table = tables.build_table("recording", "started", "status", "length", "title, or what went wrong")
     for record in records:
-        error = record.get("error") or {}
         table.add_row(
-            record["recordingId"],
-            str(record.get("startedAt", ""))[:16].replace("T", " "),
-            record["status"],
-            format_clock(record["durationSeconds"]) if "durationSeconds" in record else "",
-            error.get("message") or record.get("title", ""),
+            record.recording_id,
+            record.started_at[:16].replace("T", " "),
+            record.status,
+            "" if record.duration_s is None else format_clock(record.duration_s),
+            record.error.message if record.error else record.title or "",
         )
     tables.build_console().print(table if records else f"{user} has no recordings.", markup=False)
 

@@ -13,7 +13,7 @@ from rem.adapters.step_functions import Executions
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError
 from rem.core.recordings import Recording
-from rem.core.records import Status
+from rem.core.records import FailureReport, Record, Status
 from rem.definition import load_stages
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, create_stack
 from rem.library.keyring import Keyring
@@ -23,6 +23,7 @@ from tests.functions.sounds import tone, write_wav
 from tests.rem.conftest import wait_until
 
 pytestmark = pytest.mark.slow
+FAILED = FailureReport("prepare", "InputError", "there is no sound in it", is_redrivable=False)
 RECORDING = Recording("r1", "me", "dev", "2026-11-24T09:00:00+00:00", BUCKET, "raw/me/dev/2026/11/24/r1.wav")
 
 
@@ -78,9 +79,7 @@ def test_files_go_up_and_come_down(store, tmp_path):
 
 
 def test_floats_are_stored_as_numbers(stack, catalog):
-    assert catalog.advance(
-        RECORDING, Status.TRANSCRIBED, {"durationSeconds": 1.5, "title": "T", "tags": ["a"]}
-    )
+    assert catalog.advance(RECORDING, Status.TRANSCRIBED, {"duration_s": 1.5, "title": "T"})
     stored = record(stack, "r1")
     assert stored["durationSeconds"] == {"N": "1.5"}
     assert stored["status"] == {"S": "TRANSCRIBED"}
@@ -96,19 +95,44 @@ def test_a_record_never_goes_back(stack, catalog):
 
 def test_an_error_can_be_overcome_by_a_redrive(catalog):
     recording = Recording("r3", "me", "dev", "t", BUCKET, "k")
-    assert catalog.advance(recording, Status.ERROR, {"error": {"stage": "prepare"}})
+    assert catalog.advance(recording, Status.ERROR, {"error": FAILED})
     assert catalog.advance(recording, Status.TRANSCRIBING, {})
     assert catalog.advance(recording, Status.COMPLETE, {})
 
 
 def test_a_record_is_read_back_as_it_was_written(catalog):
     recording = dataclasses.replace(RECORDING, recording_id="read-back")
-    fields = {"durationSeconds": 61.5, "speakerCount": 2, "names": {"SPEAKER_00": "Ada"}, "tags": ["a", None]}
-    catalog.advance(recording, Status.TRANSCRIBED, fields)
+    changes = {
+        "duration_s": 61.5,
+        "speaker_count": 2,
+        "speaker_names": {"SPEAKER_00": "Ada"},
+        "error": FAILED,
+    }
+    catalog.advance(recording, Status.ERROR, changes)
     read = catalog.read("me", "read-back")
-    assert {name: read[name] for name in fields} == fields
-    assert read["status"] == "TRANSCRIBED"
+    assert {name: getattr(read, name) for name in changes} == changes
+    assert (read.status, read.status_rank, read.key) == (Status.ERROR, Status.ERROR.rank, recording.key)
     assert catalog.read("me", "nobody") is None
+
+
+def test_fields_of_a_newer_rem_survive_what_an_older_one_writes(stack, catalog):
+    key = {"userId": {"S": "me"}, "recordingId": {"S": "newer"}}
+    mood = {"M": {"tags": {"L": [{"S": "calm"}, {"NULL": True}]}}}
+    catalog.advance(dataclasses.replace(RECORDING, recording_id="newer"), Status.UPLOADED, {})
+    stack.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET mood = :mood",
+        ExpressionAttributeValues={":mood": mood},
+    )
+    seen = catalog.read("me", "newer")
+    assert seen.more == {"mood": {"tags": ["calm", None]}}
+    assert catalog.replace(seen, dataclasses.replace(seen, title="T"))
+    assert catalog.change("me", "newer", {"title": "U"})
+    assert record(stack, "newer")["mood"] == mood
+    seen = catalog.read("me", "newer")
+    assert catalog.replace(seen, seen.mark_deleted())
+    assert "mood" not in record(stack, "newer")
 
 
 def test_only_unfinished_records_are_open(catalog):
@@ -118,29 +142,29 @@ def test_only_unfinished_records_are_open(catalog):
     for recording in (done, failed, waiting):
         catalog.advance(recording, Status.UPLOADED, {})
     catalog.advance(done, Status.COMPLETE, {})
-    catalog.advance(failed, Status.ERROR, {"error": {"stage": "prepare"}})
+    catalog.advance(failed, Status.ERROR, {"error": FAILED})
 
     def read(before="9999"):
-        return [r["recordingId"] for r in catalog.read_open(before, 100) if r["userId"] == "open-test"]
+        return [r.recording_id for r in catalog.read_open(before, 100) if r.user_id == "open-test"]
 
     assert read() == ["waiting"]
-    assert read(catalog.read("open-test", "waiting")["updatedAt"]) == []
+    assert read(catalog.read("open-test", "waiting").updated_at) == []
     catalog.advance(failed, Status.TRANSCRIBING, {})
     assert read() == ["waiting", "failed"]
-    assert "error" not in catalog.read("open-test", "failed")
+    assert catalog.read("open-test", "failed").error is None
 
 
 def test_record_is_replaced_only_as_it_was_seen(catalog):
     recording = dataclasses.replace(RECORDING, recording_id="seen")
-    assert catalog.replace(recording, None, {"status": "ERROR", "error": {"stage": "prepare"}})
-    assert not catalog.replace(recording, None, {"status": "COMPLETE"})
+    assert catalog.replace(None, dataclasses.replace(Record.begin(recording, Status.ERROR), error=FAILED))
+    assert not catalog.replace(None, Record.begin(recording, Status.COMPLETE))
     seen = catalog.read("me", "seen")
-    assert catalog.replace(recording, seen, {"status": "TRANSCRIBING", "error": None})
-    assert not catalog.replace(recording, seen, {"status": "COMPLETE"})
-    record = catalog.read("me", "seen")
-    assert record["status"] == "TRANSCRIBING"
-    assert "error" not in record
-    assert record["createdAt"] == seen["createdAt"]
+    again = dataclasses.replace(seen, status=Status.TRANSCRIBING, error=None)
+    assert catalog.replace(seen, again)
+    assert not catalog.replace(seen, dataclasses.replace(seen, status=Status.COMPLETE))
+    now = catalog.read("me", "seen")
+    assert now.updated_at > seen.updated_at
+    assert now == dataclasses.replace(again, updated_at=now.updated_at)
 
 
 def test_executions_are_described_and_read_newest_first(stack):
@@ -201,19 +225,19 @@ def test_records_are_listed_newest_first_page_by_page(catalog):
         add_record(catalog, f"l{i}", f"2026-11-2{i}T09:00:00+00:00", device=f"d{i % 2}")
     add_record(catalog, "theirs", "2026-11-29T09:00:00+00:00", user="ben", device="d0")
     first = catalog.find("anna", limit=3)
-    assert [r["recordingId"] for r in first.records] == ["l4", "l3", "l2"]
+    assert [r.recording_id for r in first.records] == ["l4", "l3", "l2"]
     second = catalog.find("anna", limit=3, cursor=first.cursor)
-    assert [r["recordingId"] for r in second.records] == ["l1", "l0"]
+    assert [r.recording_id for r in second.records] == ["l1", "l0"]
     assert second.cursor is None
     of_device = catalog.find("anna", device_id="d0", since="2026-11-22")
-    assert [r["recordingId"] for r in of_device.records] == ["l4", "l2"]
+    assert [r.recording_id for r in of_device.records] == ["l4", "l2"]
 
 
 def test_a_cursor_of_one_user_opens_no_other_users_list(catalog):
     add_record(catalog, "c1", "2026-11-21T09:00:00+00:00", user="carl")
     add_record(catalog, "c2", "2026-11-22T09:00:00+00:00", user="carl")
     cursor = catalog.find("carl", limit=1).cursor
-    assert all(r["userId"] == "dora" for r in catalog.find("dora", cursor=cursor).records)
+    assert all(r.user_id == "dora" for r in catalog.find("dora", cursor=cursor).records)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "bm9uZQ==", "WzEsMl0=", "WyIiLCIiXQ=="])
@@ -223,20 +247,20 @@ def test_a_cursor_that_is_none_of_ours_is_refused(catalog, cursor):
 
 
 def test_a_session_is_found_by_its_name(catalog):
-    add_record(catalog, "s1", "2026-11-21T09:00:00+00:00", sessionId="talk", seq=1)
-    add_record(catalog, "s2", "2026-11-21T09:05:00+00:00", sessionId="talk", seq=2)
-    add_record(catalog, "s3", "2026-11-21T09:05:00+00:00", sessionId="talk", user="ben")
-    assert [r["seq"] for r in catalog.find("anna", session_id="talk").records] == [2, 1]
+    add_record(catalog, "s1", "2026-11-21T09:00:00+00:00", session_id="talk", seq=1)
+    add_record(catalog, "s2", "2026-11-21T09:05:00+00:00", session_id="talk", seq=2)
+    add_record(catalog, "s3", "2026-11-21T09:05:00+00:00", session_id="talk", user="ben")
+    assert [r.seq for r in catalog.find("anna", session_id="talk").records] == [2, 1]
 
 
 def test_fields_are_set_only_on_a_record_that_is_there(catalog):
     add_record(catalog, "f1", "2026-11-21T09:00:00+00:00")
-    assert catalog.set_fields("anna", "f1", {"speakerNames": {"SPEAKER_00": "Ada"}})
-    assert catalog.read("anna", "f1")["speakerNames"] == {"SPEAKER_00": "Ada"}
-    assert catalog.read("anna", "f1")["status"] == "UPLOADED"
-    assert catalog.set_fields("anna", "f1", {"speakerNames": None})
-    assert "speakerNames" not in catalog.read("anna", "f1")
-    assert not catalog.set_fields("anna", "nobody", {"a": 1})
+    assert catalog.change("anna", "f1", {"speaker_names": {"SPEAKER_00": "Ada"}})
+    assert catalog.read("anna", "f1").speaker_names == {"SPEAKER_00": "Ada"}
+    assert catalog.read("anna", "f1").status == Status.UPLOADED
+    assert catalog.change("anna", "f1", {"speaker_names": None})
+    assert catalog.read("anna", "f1").speaker_names == {}
+    assert not catalog.change("anna", "nobody", {"title": "T"})
     assert catalog.read("anna", "nobody") is None
 
 

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rem.core.ledger import MOST_RESENT, Arrival, build_ledger
+from rem.core.recordings import Recording
+from rem.core.records import UPLOAD, FailureReport, Record
 
 
 def arrival(seq, *, session="badge-0000002a-00010", lost=None, number=None):
@@ -61,12 +65,15 @@ def test_a_number_that_nobody_counts_to_asks_for_a_page_at_most():
 
 
 def test_records_that_do_not_count_or_have_no_sound_are_left_out():
-    record = {"sessionId": "s", "seq": 0, "recordingId": "r-0", "startedAt": "t", "lost": 2}
+    recording = Recording("r-0", "me", "badge", "t", "b", "k")
+    record = replace(Record.begin(recording), session_id="s", seq=0, lost=2)
     assert Arrival.from_record(record) == Arrival("s", 0, "r-0", "t", 2)
-    assert Arrival.from_record({**record, "seq": None}) is None
-    assert Arrival.from_record({**record, "uploadId": "u"}) is None
-    assert Arrival.from_record({**record, "error": {"stage": "upload"}}) is None
-    assert Arrival.from_record({**record, "error": {"stage": "prepare"}}) is not None
+    assert Arrival.from_record(replace(record, seq=None)) is None
+    assert Arrival.from_record(replace(record, upload_id="u")) is None
+    never_arrived = FailureReport(UPLOAD, "InputError", "send it again", is_redrivable=False)
+    assert Arrival.from_record(replace(record, error=never_arrived)) is None
+    failed = FailureReport("prepare", "InputError", "no sound", is_redrivable=False)
+    assert Arrival.from_record(replace(record, error=failed)) is not None
 
 
 @given(numbers, st.randoms())

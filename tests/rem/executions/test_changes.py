@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rem.core.errors import InputError
+from rem.core.records import FailureReport, Record, Status
 from rem.executions.changes import Change, apply_change
 from rem.executions.execution import Execution
 
 EVENTS = Path(__file__).parents[2] / "events"
-ERROR = {"stage": "diarize", "error": "BusyError", "message": "…", "redrivable": True}
+ERROR = FailureReport("diarize", "BusyError", "…", is_redrivable=True)
 
 
 def load(name):
@@ -31,9 +32,12 @@ DONE = replace(AGAIN, status="SUCCEEDED")
 
 def settle(record, *changes):
     for change in changes:
-        fields = apply_change(record, change, ERROR if change.is_redrivable else None)
-        record = {k: v for k, v in {**record, **(fields or {})}.items() if v is not None}
+        record = apply_change(record, change, ERROR if change.is_redrivable else None) or record
     return record
+
+
+def record_in(status):
+    return Record.begin(FAILED.recording, status)
 
 
 def test_event_and_description_of_one_execution_are_the_same_news():
@@ -45,59 +49,59 @@ def test_event_and_description_of_one_execution_are_the_same_news():
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
 def test_unsuccessful_end_becomes_an_error(status):
-    record = settle({"status": "TRANSCRIBING", "statusRank": 1}, replace(FAILED, status=status))
-    assert (record["status"], record["error"]) == ("ERROR", ERROR)
+    record = settle(record_in(Status.TRANSCRIBING), replace(FAILED, status=status))
+    assert (record.status, record.error) == (Status.ERROR, ERROR)
 
 
 def test_redrive_clears_the_error():
-    record = settle({"status": "TRANSCRIBING", "statusRank": 1}, FAILED, AGAIN)
-    assert record["status"] == "TRANSCRIBING"
-    assert "error" not in record
+    record = settle(record_in(Status.TRANSCRIBING), FAILED, AGAIN)
+    assert record.status == Status.TRANSCRIBING
+    assert record.error is None
 
 
 def test_transcript_that_was_readable_is_so_again_while_a_redrive_runs():
-    record = settle({"status": "TRANSCRIBED", "statusRank": 2}, FAILED)
-    assert record["status"] == "ERROR"
-    assert settle(record, AGAIN)["status"] == "TRANSCRIBED"
+    record = settle(record_in(Status.TRANSCRIBED), FAILED)
+    assert record.status == Status.ERROR
+    assert settle(record, AGAIN).status == Status.TRANSCRIBED
 
 
 def test_late_news_of_the_first_run_does_not_undo_the_redrive():
-    running_again = settle({}, FAILED, AGAIN)
+    running_again = settle(None, FAILED, AGAIN)
     assert settle(running_again, FAILED, RUNNING, AGAIN) == running_again
 
 
 def test_same_news_twice_changes_nothing():
-    failed = settle({}, FAILED)
+    failed = settle(None, FAILED)
     assert apply_change(failed, FAILED, ERROR) is None
 
 
 def test_complete_recording_never_becomes_an_error():
-    record = {"status": "COMPLETE", "statusRank": 3}
+    record = record_in(Status.COMPLETE)
     assert apply_change(record, FAILED, ERROR) is None
-    assert apply_change(settle({}, DONE), FAILED_AGAIN, ERROR) is None
+    assert apply_change(settle(None, DONE), FAILED_AGAIN, ERROR) is None
 
 
 def test_stage_that_outlived_its_execution_is_overruled_only_by_what_was_asked_just_now():
-    moved_on = settle({}, FAILED) | {"status": "TRANSCRIBING"}
+    moved_on = replace(settle(None, FAILED), status=Status.TRANSCRIBING)
     assert apply_change(moved_on, FAILED, ERROR) is None
-    assert settle(moved_on, replace(FAILED, is_current=True))["status"] == "ERROR"
+    assert settle(moved_on, replace(FAILED, is_current=True)).status == Status.ERROR
 
 
 def test_of_two_executions_the_one_started_later_counts():
     other = {"execution_arn": FAILED.execution_arn + "x", "started_at": "2026-11-25T00:00:00.000+00:00"}
     later = replace(RUNNING, **other)
-    record = settle({}, FAILED, later)
-    assert record["status"] == "TRANSCRIBING"
+    record = settle(None, FAILED, later)
+    assert record.status == Status.TRANSCRIBING
     assert settle(record, FAILED_AGAIN) == record
-    assert settle(record, replace(FAILED, **other))["status"] == "ERROR"
+    assert settle(record, replace(FAILED, **other)).status == Status.ERROR
 
 
 @given(st.permutations([RUNNING, FAILED, AGAIN, FAILED_AGAIN]), st.data())
 def test_any_order_with_any_repeats_ends_in_the_newest(changes, data):
     repeats = data.draw(st.lists(st.sampled_from(changes), max_size=4))
     mixed = data.draw(st.permutations([*changes, *repeats]))
-    record = settle({}, *mixed)
-    assert (record["status"], record["executionOrder"]) == ("ERROR", FAILED_AGAIN.order)
+    record = settle(None, *mixed)
+    assert (record.status, record.execution_order) == (Status.ERROR, FAILED_AGAIN.order)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +128,4 @@ def test_orders_of_an_execution_grow():
 
 @pytest.mark.parametrize("change", [RUNNING, FAILED, AGAIN, DONE])
 def test_no_news_brings_a_deleted_recording_back(change):
-    assert apply_change({"status": "DELETED", "statusRank": 4}, change, ERROR) is None
+    assert apply_change(record_in(Status.DELETED), change, ERROR) is None

@@ -24,7 +24,7 @@ def receiving():
 
 
 def find(receiving, stem):
-    [record] = [r for r in receiving.intake.catalog.find("me").records if r["recordingId"].startswith(stem)]
+    [record] = [r for r in receiving.intake.catalog.find("me").records if r.recording_id.startswith(stem)]
     return record
 
 
@@ -35,8 +35,8 @@ def test_a_file_is_taken_once_whatever_its_size(receiving, tmp_path, seconds):
     assert receiving.take_file(path)
     assert not receiving.take_file(path)
     record = find(receiving, f"memo{seconds:.0f}-")
-    assert (record["status"], record["deviceId"]) == ("UPLOADED", "watch")
-    assert receiving.intake.store.read_bytes(record["key"]) == path.read_bytes()
+    assert (record.status, record.device_id) == ("UPLOADED", "watch")
+    assert receiving.intake.store.read_bytes(record.key) == path.read_bytes()
 
 
 def test_a_file_that_is_no_sound_is_refused(receiving, tmp_path):

@@ -30,7 +30,7 @@ def add(store, catalog, recording_id="walk", voices=("SPEAKER_00",), **fields):
     store.write_bytes(key, b"sound", "audio/wav")
     store.write_json(f"artifacts/{recording_id}/prepare/f.json", {})
     catalog.advance(
-        recording, Status.COMPLETE, {"transcriptKey": write_documents(store, transcript), **fields}
+        recording, Status.COMPLETE, {"transcript_key": write_documents(store, transcript), **fields}
     )
     return recording
 
@@ -53,22 +53,22 @@ def library(store, catalog):
 
 def test_a_name_reaches_every_document_and_the_record(library, store, catalog):
     library.rename_speakers("me", "walk", {"SPEAKER_00": " Ada "})
-    assert catalog.read("me", "walk")["speakerNames"] == {"SPEAKER_00": "Ada"}
+    assert catalog.read("me", "walk").speaker_names == {"SPEAKER_00": "Ada"}
     for extension in DOCUMENT_FORMATS:
         assert "Ada" in store.objects[f"transcripts/me/badge/walk.{extension}"].decode()
-    assert catalog.read("me", "walk")["status"] == "COMPLETE"
+    assert catalog.read("me", "walk").status == Status.COMPLETE
 
 
 def test_an_empty_name_gives_the_label_back(library, catalog):
     library.rename_speakers("me", "walk", {"SPEAKER_00": "Ada"})
     library.rename_speakers("me", "walk", {"SPEAKER_00": ""})
-    assert catalog.read("me", "walk")["speakerNames"] == {}
+    assert catalog.read("me", "walk").speaker_names == {}
     assert b"SPEAKER_00: hello" in library.transcript("me", "walk", "txt")
 
 
 def test_the_name_holds_where_a_redrive_wrote_the_documents_anew(library, store, catalog):
     library.rename_speakers("me", "walk", {"SPEAKER_00": "Ada"})
-    add(store, catalog, speakerNames={"SPEAKER_00": "Ada"})
+    add(store, catalog, speaker_names={"SPEAKER_00": "Ada"})
     assert b"Ada: hello" in library.transcript("me", "walk", "txt")
 
 
@@ -85,7 +85,7 @@ VOICES = ("SPEAKER_00", "SPEAKER_01", "SPEAKER_02")
 @pytest.fixture
 def meeting(store, catalog):
     """A recording of three voices; the first two have names."""
-    add(store, catalog, "meeting", voices=VOICES, speakerNames={"SPEAKER_00": "Anna", "SPEAKER_01": "Ben"})
+    add(store, catalog, "meeting", voices=VOICES, speaker_names={"SPEAKER_00": "Anna", "SPEAKER_01": "Ben"})
     return Library(store, catalog)
 
 
@@ -94,9 +94,7 @@ def meeting(store, catalog):
 )
 def test_a_swap_swaps_by_name_and_by_label(meeting, catalog, swap):
     names = meeting.rename_speakers("me", "meeting", swap)
-    assert (
-        names == catalog.read("me", "meeting")["speakerNames"] == {"SPEAKER_00": "Ben", "SPEAKER_01": "Anna"}
-    )
+    assert names == catalog.read("me", "meeting").speaker_names == {"SPEAKER_00": "Ben", "SPEAKER_01": "Anna"}
     assert meeting.transcript("me", "meeting", "txt").decode().split(": hello")[0].endswith("Ben")
 
 
@@ -163,19 +161,19 @@ def test_a_deleted_recording_leaves_nothing(library, store, catalog):
 
 
 def test_what_a_stage_writes_after_the_deletion_is_erased_by_the_next_look(store, catalog):
-    recording = add(store, catalog, status=Status.TRANSCRIBING, statusRank=1)
+    recording = add(store, catalog, status=Status.TRANSCRIBING, status_rank=1)
     library = Library(store, catalog)
     assert len(library.delete("me", "walk")) == 8
     store.write_json("artifacts/walk/transcribe/late.json", {})
     assert not catalog.advance(recording, Status.COMPLETE, {"title": "back"})
     left = catalog.read("me", "walk")
-    assert (left["status"], "title" in left, "transcriptKey" in left) == ("DELETED", False, False)
+    assert (left.status, left.title, left.transcript_key) == (Status.DELETED, None, None)
     assert library.erase(left) == ["artifacts/walk/transcribe/late.json", "record me/walk"]
     assert (store.objects, catalog.records) == ({}, {})
 
 
 def test_a_recording_that_is_being_deleted_is_seen_nowhere(store, catalog):
-    add(store, catalog, status=Status.TRANSCRIBING, sessionId="talk")
+    add(store, catalog, status=Status.TRANSCRIBING, session_id="talk")
     library = Library(store, catalog)
     library.delete("me", "walk")
     assert library.page("me").records == library.list_recordings("me") == []
@@ -208,7 +206,7 @@ def test_nobody_reads_or_deletes_what_is_another_users(library):
     for attempt in (library.read, library.transcript, library.delete):
         with pytest.raises(NotFoundError):
             attempt("you", "walk")
-    assert library.read("me", "walk")["recordingId"] == "walk"
+    assert library.read("me", "walk").recording_id == "walk"
 
 
 def test_pages_show_each_record_once_and_the_newest_first(library, store, catalog):
@@ -217,7 +215,7 @@ def test_pages_show_each_record_once_and_the_newest_first(library, store, catalo
         catalog.advance(recording, Status.UPLOADED, {})
     first = library.page("me", limit=4)
     second = library.page("me", limit=4, cursor=first.cursor)
-    assert [r["recordingId"] for r in (*first.records, *second.records)] == [
+    assert [r.recording_id for r in (*first.records, *second.records)] == [
         "r4",
         "r3",
         "r2",
@@ -226,13 +224,13 @@ def test_pages_show_each_record_once_and_the_newest_first(library, store, catalo
         "walk",
     ]
     assert second.cursor is None
-    assert [r["recordingId"] for r in library.page("me", since="2026-11-25T03").records] == ["r4", "r3"]
+    assert [r.recording_id for r in library.page("me", since="2026-11-25T03").records] == ["r4", "r3"]
     assert len(library.list_recordings("me")) == 6
 
 
 def test_recordings_of_a_session_are_one_conversation(library, store, catalog):
     for seq, recording_id in ((1, "b"), (0, "a")):
-        add(store, catalog, recording_id, sessionId="talk", seq=seq)
+        add(store, catalog, recording_id, session_id="talk", seq=seq)
     conversation = library.conversation("me", "talk")
     assert [part.recording_id for part in conversation.parts] == ["a", "b"]
     assert conversation.transcript.full_text == "hello there hello there"

@@ -26,8 +26,8 @@ URL = "http://192.168.1.5:8787"
 FIRST = Recording(
     "coat-0000000a-00001", "me", "coat", "2026-11-24T09:00:00+00:00", BUCKET, "raw/me/coat/1.wav"
 )
-EARLIER = {"sessionId": "talk", "seq": 0, "lost": 1, "battery": 80.0, "clock": "ntp", "fw": "1.0.0"}
-LATER = {"sessionId": "talk", "seq": 3, "lost": 1, "clock": "estimated"}
+EARLIER = {"session_id": "talk", "seq": 0, "lost": 1, "battery": 80.0, "clock": "ntp", "fw": "1.0.0"}
+LATER = {"session_id": "talk", "seq": 3, "lost": 1, "clock": "estimated"}
 NEWEST = replace(
     FIRST, recording_id="coat-0000000a-00004", started_at="2026-11-24T10:00:00+00:00", key="raw/me/coat/4.wav"
 )

@@ -1,6 +1,7 @@
 """The command line against a running local AWS, as a person would use it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from rem.adapters.step_functions import Executions
 from rem.cli.commands.redrive import choose_failed
 from rem.core.places import execution_name
 from rem.core.recordings import Recording
+from rem.core.records import FailureReport, Record, Status
 from rem.home.resources import MACHINE_ARN, TABLE
 from tests.rem.cli.conftest import RECORDING
 from tests.rem.conftest import wait_until
@@ -84,9 +86,9 @@ def test_execution_is_found_by_its_recording(ran):
     )
     catalog = DynamoCatalog(TABLE, ran.aws.client("dynamodb"))
     recording = Recording.from_event(RECORDING)
-    error = {"stage": "transcribe", "error": "SetupError", "message": "It lacks.", "redrivable": True}
-    arn = description["executionArn"]
-    catalog.replace(recording, None, {"status": "ERROR", "error": error, "executionArn": arn})
+    error = FailureReport("transcribe", "SetupError", "It lacks.", is_redrivable=True)
+    failed = Record.begin(recording, Status.ERROR)
+    catalog.replace(None, replace(failed, error=error, execution_arn=description["executionArn"]))
     _, text = ran.rem("show", "walk-17")
     assert "transcribe: SetupError: It lacks." in text
     assert "rem show bad" in text
@@ -98,7 +100,8 @@ def test_recording_without_a_named_execution_is_asked_for_the_one_of_its_upload(
     s3, key = ran.aws.client("s3"), "raw/me/badge-1/2026/11/24/lost.wav"
     etag = s3.put_object(Bucket=RECORDING["bucket"], Key=key, Body=b"x")["ETag"].strip('"')
     recording = Recording.from_event({**RECORDING, "recordingId": "lost", "key": key})
-    DynamoCatalog(TABLE, ran.aws.client("dynamodb")).replace(recording, None, {"status": "COMPLETE"})
+    catalog = DynamoCatalog(TABLE, ran.aws.client("dynamodb"))
+    catalog.replace(None, Record.begin(recording, Status.COMPLETE))
     assert "Execution:" not in ran.rem("show", "lost")[1]
     name = execution_name("lost", key, etag)
     ran.run(name, recordingId="lost", key=key)

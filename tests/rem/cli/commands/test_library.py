@@ -32,8 +32,8 @@ def stored(installation):
     catalog = DynamoCatalog(TABLE, installation.aws.client("dynamodb"))
     store.write_bytes(RECORDING.key, b"sound", "audio/wav")
     key = write_documents(store, TRANSCRIPT)
-    fields = {"durationSeconds": 61.5, "title": "About hello", "transcriptKey": key}
-    catalog.advance(RECORDING, Status.COMPLETE, fields)
+    changes = {"duration_s": 61.5, "title": "About hello", "transcript_key": key}
+    catalog.advance(RECORDING, Status.COMPLETE, changes)
     return installation
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from rem.adapters.dynamodb import DynamoCatalog
+from rem.core.records import FailureReport, Status
 from rem.home.resources import BUCKET, TABLE
 from tests.rem.conftest import wait_until
 
@@ -21,19 +22,15 @@ def break_transcribe(installation, catalog, recording_id):
     installation.switch(transcribe="SetupError")
     execution = installation.run(f"{recording_id}-1", recordingId=recording_id, key=key)
     installation.switch(transcribe="work")
-    wait_until(lambda: (catalog.read("me", recording_id) or {}).get("status") == "ERROR")
+    wait_until(lambda: (record := catalog.read("me", recording_id)) and record.status is Status.ERROR)
     return execution, catalog.read("me", recording_id)
 
 
 def test_failed_execution_leaves_an_error_with_a_sentence(installation, catalog):
     execution, record = break_transcribe(installation, catalog, "broken")
     assert execution["status"] == "FAILED"
-    assert record["error"] == {
-        "stage": "transcribe",
-        "error": "SetupError",
-        "message": "The installation lacks something that Transcribe needs: transcribe was told to fail.",
-        "redrivable": True,
-    }
+    sentence = "The installation lacks something that Transcribe needs: transcribe was told to fail."
+    assert record.error == FailureReport("transcribe", "SetupError", sentence, is_redrivable=True)
     assert "Transcribe needs: transcribe was told to fail." in " ".join(installation.rem("list")[1].split())
 
 
@@ -48,8 +45,8 @@ def test_redriven_execution_goes_on_where_it_broke(installation, catalog):
     assert (installation.calls("prepare"), installation.calls("transcribe")) == (calls[0], calls[1] + 1)
     types = [event["type"] for event in sfn.get_execution_history(executionArn=arn)["events"]]
     assert types.count("ExecutionRedriven") == 1
-    wait_until(lambda: catalog.read("me", "mended")["status"] == "COMPLETE")
-    assert "error" not in catalog.read("me", "mended")
+    wait_until(lambda: catalog.read("me", "mended").status is Status.COMPLETE)
+    assert catalog.read("me", "mended").error is None
     assert "redriven 1 time(s)" in installation.rem("show", "mended-1")[1]
 
 
@@ -61,7 +58,7 @@ def test_execution_that_fails_again_says_so_with_its_exit_code(installation, cat
     assert code == 3
     assert "FAILED" in text
     assert "Transcribe InputError: transcribe was told to fail" in text
-    wait_until(lambda: catalog.read("me", "stubborn").get("error", {}).get("error") == "InputError")
+    wait_until(lambda: (error := catalog.read("me", "stubborn").error) and error.error == "InputError")
 
 
 def test_what_succeeded_is_not_redriven(installation):
