@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys
 from rem.core.errors import SetupError
 from rem.library.keyring import Keyring
 
@@ -63,7 +63,7 @@ class Cloud:
 
     def make_first_key(self, table: str) -> str | None:
         """A key for the API, told here and nowhere else; None where there are keys already."""
-        keyring = Keyring(DynamoKeys(table, self._client("dynamodb")))
+        keyring = Keyring(DynamoApiKeys(table, self._client("dynamodb")))
         if keyring.list():
             return None
         _, text = keyring.add("me", name="first")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rem.core import Json
-from rem.core.api_keys import Key
+from rem.core.api_keys import ApiKey
 from rem.core.recipes import Recipe
 from rem.core.recordings import Recording
 from rem.core.records import Record, Status
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ObjectHead:
     """What is known of an object without reading it: a hash of its content, and its uploader's metadata."""
 
     etag: str
@@ -44,7 +44,7 @@ class Store(Protocol):
     """Objects by key. Writes are whole: a reader sees all of an object or none of it."""
 
     def exists(self, key: str) -> bool: ...
-    def read_head(self, key: str) -> Head: ...
+    def read_head(self, key: str) -> ObjectHead: ...
     def read_json(self, key: str) -> Json: ...
     def read_bytes(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Bytes [start, end), to the object's end without `end`."""
@@ -122,12 +122,12 @@ class Catalog(Protocol):
         """Remove the record; False where there was none."""
 
 
-class Keys(Protocol):
+class ApiKeys(Protocol):
     """One item per API key."""
 
-    def read(self, key_id: str) -> Key | None: ...
-    def read_all(self) -> Sequence[Key]: ...
-    def write(self, key: Key) -> None: ...
+    def read(self, key_id: str) -> ApiKey | None: ...
+    def read_all(self) -> Sequence[ApiKey]: ...
+    def write(self, key: ApiKey) -> None: ...
     def set_time(self, key_id: str, field: str, moment: str) -> None:
         """Set `revokedAt` or `lastSeenAt` of a key that is there."""
 
@@ -227,7 +227,7 @@ class Diarizer(Protocol):
 
 
 # Returns what is stored under this identity; builds and stores it where nothing is.
-Memory = Callable[[Sequence[str], Callable[[], Json]], Json]
+Memo = Callable[[Sequence[str], Callable[[], Json]], Json]
 
 
 NOTHING = Usage()  # no language model was asked
@@ -253,5 +253,5 @@ class Enricher(Protocol):
     def estimate(self, transcript: Transcript, recipe: Recipe) -> Usage:
         """What `enrich` will take at most."""
 
-    def enrich(self, transcript: Transcript, recipe: Recipe, memory: Memory) -> Note:
+    def enrich(self, transcript: Transcript, recipe: Recipe, memo: Memo) -> Note:
         """Args: memory keeps answers of parts, so that an attempt continues where the last one stopped."""

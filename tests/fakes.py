@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rem.core import Json
-from rem.core.api_keys import Key
+from rem.core.api_keys import ApiKey
 from rem.core.recordings import Recording
 from rem.core.records import Record, Status, find_changes, to_fields
 from rem.executions.execution import Execution
 from rem.executions.history import HistoryEvent
-from rem.ports import Head, ObjectVersion, Page, Samples, StoredPart
+from rem.ports import ObjectHead, ObjectVersion, Page, Samples, StoredPart
 from rem.transcripts.transcript import Segment, Word
 
 
@@ -30,9 +30,9 @@ class FakeStore:
     def exists(self, key: str) -> bool:
         return key in self.objects
 
-    def read_head(self, key: str) -> Head:
+    def read_head(self, key: str) -> ObjectHead:
         digest = hashlib.md5(self.objects[key], usedforsecurity=False).hexdigest()
-        return Head(digest, self.metadata.get(key, {}))
+        return ObjectHead(digest, self.metadata.get(key, {}))
 
     def read_json(self, key: str) -> Json:
         document: Json = json.loads(self.objects[key])
@@ -204,22 +204,22 @@ class FakeUploads:
 
 
 @dataclass
-class FakeKeys:
-    keys: dict[str, Key] = field(default_factory=dict)
+class FakeApiKeys:
+    keys: dict[str, ApiKey] = field(default_factory=dict)
     times: list[str] = field(default_factory=list)
 
-    def read(self, key_id: str) -> Key | None:
+    def read(self, key_id: str) -> ApiKey | None:
         return self.keys.get(key_id)
 
-    def read_all(self) -> list[Key]:
+    def read_all(self) -> list[ApiKey]:
         return list(self.keys.values())
 
-    def write(self, key: Key) -> None:
+    def write(self, key: ApiKey) -> None:
         self.keys[key.key_id] = key
 
     def set_time(self, key_id: str, field: str, moment: str) -> None:
         self.times.append(moment)
-        self.keys[key_id] = Key.from_item(self.keys[key_id].to_item() | {field: moment})
+        self.keys[key_id] = ApiKey.from_item(self.keys[key_id].to_item() | {field: moment})
 
 
 @dataclass

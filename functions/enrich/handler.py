@@ -13,7 +13,7 @@ from rem.core import Json
 from rem.core.jobs import EnrichJob
 from rem.core.places import artifact_key, compute_fingerprint, parse_fingerprint
 from rem.core.recipes import Recipe
-from rem.ports import Enricher, Memory, Store
+from rem.ports import Enricher, Memo, Store
 from rem.stage.observe import observed
 from rem.stage.recipe_files import find_recipe, load_recipes
 from rem.stage.settings import EnrichSettings, memory_mb
@@ -70,7 +70,7 @@ def _enrich(transcript: Transcript, recipe: Recipe, key: str, store: Store, mode
     return {"recipe": recipe.name, "note": note, "receipts": _bill(made.usage)}
 
 
-def _remember(store: Store, key: str) -> Memory:
+def _remember(store: Store, key: str) -> Memo:
     """Store the answers to parts of a long recording beside the note that is made of them."""
 
     def remember(identity: Sequence[str], build: Callable[[], Json]) -> Json:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functions.enrich.schemas import ActionItem, Chapter, Chapters, Item, Notes
 from functions.enrich.vectors import build_lexical, to_bytes
 from rem.core.recipes import Recipe
-from rem.ports import Memory, Note
+from rem.ports import Memo, Note
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Segment, Transcript
 
@@ -61,7 +61,7 @@ class OfflineEnricher:
     def estimate(self, transcript: Transcript, recipe: Recipe) -> Usage:
         return Usage()
 
-    def enrich(self, transcript: Transcript, recipe: Recipe, memory: Memory) -> Note:
+    def enrich(self, transcript: Transcript, recipe: Recipe, memo: Memo) -> Note:
         made_by = {"engine": self.engine}
         match recipe.output:
             case "Notes":

@@ -15,7 +15,7 @@ from functions.enrich.schemas import OUTPUTS, VECTORS
 from rem.core import Json
 from rem.core.errors import BudgetError
 from rem.core.recipes import Recipe
-from rem.ports import Memory, Note
+from rem.ports import Memo, Note
 from rem.stage.work import Budget
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Transcript
@@ -53,7 +53,7 @@ class OnlineEnricher:
     def estimate(self, transcript: Transcript, recipe: Recipe) -> Usage:
         return estimate_usage(transcript, recipe, self.choose_model(recipe))
 
-    def enrich(self, transcript: Transcript, recipe: Recipe, memory: Memory) -> Note:
+    def enrich(self, transcript: Transcript, recipe: Recipe, memo: Memo) -> Note:
         made_by = {"engine": self.engine, "model": self.choose_model(recipe)}
         if recipe.output == VECTORS:
             return self._embed(transcript, recipe, made_by)
@@ -61,7 +61,7 @@ class OnlineEnricher:
         if not transcript.segments:
             return Note(made_by | schema.empty().model_dump(by_alias=True))
         model = self.choose_model(recipe)
-        reading = Reading(self._ask, model, schema, memory, may_repeat=self._may_repeat)
+        reading = Reading(self._ask, model, schema, memo, may_repeat=self._may_repeat)
         reply = reading.read(recipe, to_lines(transcript))
         evidence = Evidence(transcript)
         fields = evidence.check(reply.answer).model_dump(by_alias=True)

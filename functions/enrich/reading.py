@@ -14,7 +14,7 @@ from functions.enrich.schemas import Answer
 from rem.core import Json
 from rem.core.errors import AnswerError, SetupError
 from rem.core.recipes import Recipe
-from rem.ports import Memory
+from rem.ports import Memo
 from rem.transcripts.receipts import Usage
 
 Ask = Callable[[Request, Recipe], Completion]
@@ -33,18 +33,16 @@ class Reading:
 
     Args:
         model: The model's name, for messages.
-        memory: Keeps the answers to parts, so that an attempt continues where the last one stopped.
+        memo: Keeps the answers to parts, so that an attempt continues where the last one stopped.
         may_repeat: Whether a second request may follow an unusable answer, and smaller parts a cut prompt.
 
     Attributes:
         remark: A sentence for the note's reader, where the server read less than was sent.
     """
 
-    def __init__(
-        self, ask: Ask, model: str, schema: type[Answer], memory: Memory, *, may_repeat: bool
-    ) -> None:
+    def __init__(self, ask: Ask, model: str, schema: type[Answer], memo: Memo, *, may_repeat: bool) -> None:
         self._ask_model, self._model = ask, model
-        self._schema, self._memory, self._may_repeat = schema, memory, may_repeat
+        self._schema, self._memo, self._may_repeat = schema, memo, may_repeat
         self.remark = ""
 
     def read(self, recipe: Recipe, lines: Sequence[str]) -> Reply:
@@ -92,7 +90,7 @@ class Reading:
             found = self._ask(recipe, request)
             return {"answer": found.answer.model_dump(by_alias=True), "usage": found.usage.to_json()}
 
-        stored = self._memory([request.system, request.user], ask)
+        stored = self._memo([request.system, request.user], ask)
         return Reply(self._schema(**stored["answer"]), Usage.from_json(stored["usage"]))
 
     def _ask(self, recipe: Recipe, request: Request) -> Reply:

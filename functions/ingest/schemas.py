@@ -1,21 +1,24 @@
-"""What the API is asked and answers; docs/openapi.json is generated from these."""
+"""Requests and answers of the API; docs/openapi.json is generated from these."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
+from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from rem.core.recordings import ID
 from rem.library.intake import Announcement
 
+KEY_HEADER = "x-api-key"
+OPEN_PATHS = ("/health",)  # answered without a key
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # a raw key's folder has four digits
 
 
 def _parse_moment(value: object) -> object:
-    """ISO 8601 only: pydantic would take "7" for seven seconds after 1970."""
+    """Read ISO 8601 and nothing else: pydantic would take "7" for seven seconds after 1970."""
     try:
         return datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError as error:
@@ -23,7 +26,7 @@ def _parse_moment(value: object) -> object:
 
 
 def _to_utc(moment: datetime) -> datetime:
-    """A time without an offset is UTC."""
+    """Convert a moment to UTC; one without an offset is UTC already."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -38,13 +41,18 @@ Moment = Annotated[
     Field(description="ISO 8601; without an offset it is UTC", examples=["2026-11-24T09:30:00Z"]),
 ]
 Count = Annotated[int, Field(ge=0, le=2**53)]
+RecordingId = Annotated[Id, Path(alias="recordingId")]
+DeviceId = Annotated[Id, Path(alias="deviceId")]
+SessionId = Annotated[Id, Path(alias="sessionId")]
 
 
 class Model(BaseModel):
+    """A model with camelCase names outside."""
+
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
-class Announced(Model):
+class RecordingFacts(Model):
     """What a device tells about a recording."""
 
     device_id: Id
@@ -70,7 +78,7 @@ class Announced(Model):
         return Announcement(self.device_id, self.started_at, recording_id, sha256, details)
 
 
-class IngestForm(Announced):
+class IngestForm(RecordingFacts):
     """A recording of at most 4 MiB, as multipart/form-data."""
 
     recording_id: Id | None = Field(None, description="Left out, one is made of the device and the content")
@@ -79,7 +87,7 @@ class IngestForm(Announced):
     file: bytes | None = Field(None, description="Another name for `audio`")
 
 
-class UploadRequest(Announced):
+class UploadRequest(RecordingFacts):
     """A recording that comes in parts."""
 
     recording_id: Id | None = Field(None, description="Left out, one is made of the device and the content")
@@ -88,8 +96,8 @@ class UploadRequest(Announced):
     format: str = Field(max_length=8, description="What the file is", examples=["m4a"])
 
 
-class Accepted(Model):
-    """`duplicate`: the very same bytes were there already, under this id."""
+class IngestResult(Model):
+    """A recording that is stored. `duplicate`: the very same bytes were there already, under this id."""
 
     success: Literal[True] = True
     recording_id: str
@@ -97,7 +105,7 @@ class Accepted(Model):
 
 
 class UploadPart(Model):
-    """`url` takes this part by PUT; it is null where the part has arrived, `etag` where it has not."""
+    """A part of an upload. `url` takes it by PUT; it is null where the part has arrived, `etag` where not."""
 
     number: int
     size_bytes: int
@@ -106,7 +114,7 @@ class UploadPart(Model):
 
 
 class UploadState(Model):
-    """Where each part goes. A duplicate has no parts."""
+    """The parts of an upload. A duplicate has none."""
 
     recording_id: str
     duplicate: bool
@@ -115,15 +123,21 @@ class UploadState(Model):
 
 
 class CompletedPart(Model):
+    """A part that was sent, with the answer that it got."""
+
     number: int = Field(ge=1, le=10_000)
     etag: str = Field(max_length=200, description="As the PUT of the part answered it")
 
 
 class CompleteRequest(Model):
+    """All parts of an upload."""
+
     parts: list[CompletedPart] = Field(max_length=10_000)
 
 
-class Aborted(Model):
+class UploadAbort(Model):
+    """An upload that was ended."""
+
     recording_id: str
     aborted: Literal[True] = True
 
@@ -154,7 +168,7 @@ class RecordingView(Model):
 
 
 class RecordingPage(Model):
-    """The newest first. With a `cursor` there may be more: ask again with it."""
+    """Recordings, the newest first. With a `cursor` there may be more: ask again with it."""
 
     recordings: list[RecordingView]
     cursor: str | None = None
@@ -167,17 +181,21 @@ class SpeakersRequest(Model):
 
 
 class Speakers(Model):
+    """All names of a recording's voices, by label."""
+
     recording_id: str
     speaker_names: dict[str, str]
 
 
-class Removed(Model):
+class DeletionResult(Model):
+    """A recording that is gone."""
+
     recording_id: str
     removed: list[str] = Field(description="Object keys, and the record")
 
 
 class DeviceView(Model):
-    """What the newest recordings of a device tell about it."""
+    """A device as its newest recordings describe it."""
 
     device_id: str
     recordings: int
@@ -189,11 +207,13 @@ class DeviceView(Model):
 
 
 class DeviceList(Model):
+    """Devices."""
+
     devices: list[DeviceView]
 
 
 class SessionLedgerView(Model):
-    """Inclusive ranges of numbers."""
+    """The recordings of one session, as inclusive ranges of their numbers."""
 
     session_id: str
     started_at: str
@@ -203,7 +223,7 @@ class SessionLedgerView(Model):
 
 
 class LedgerView(Model):
-    """`resend`: ids of recordings that never arrived; the device sends those that it still has."""
+    """The sessions of a device. `resend` are ids that never arrived: the device sends what it still has."""
 
     device_id: str
     sessions: list[SessionLedgerView]
@@ -212,11 +232,13 @@ class LedgerView(Model):
 
 
 class Health(Model):
+    """A sign of life."""
+
     status: Literal["ok"] = "ok"
 
 
 class Problem(Model):
-    """Why a request was refused: a short name, and a sentence for a person."""
+    """The reason why a request was refused: a short name, and a sentence for a person."""
 
     success: Literal[False] = False
     error: str

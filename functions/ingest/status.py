@@ -13,7 +13,7 @@ from rem.core import Json
 from rem.core.errors import BusyError, InputError
 from rem.core.records import FailureReport
 from rem.executions.changes import Change, apply_change
-from rem.executions.doctor import Case, diagnose
+from rem.executions.doctor import FailureFacts, diagnose
 from rem.executions.history import find_failure
 from rem.executions.statuses import UNSUCCESSFUL
 from rem.ports import Catalog, Store
@@ -59,11 +59,11 @@ def _write_notice(change: Change, error: FailureReport) -> tuple[str, str]:
 def _explain(change: Change, executions: ExecutionsPort) -> FailureReport:
     """Find the failure in the execution's history and word it for the recording's owner."""
     failure = find_failure(change.status, executions.read_history(change.execution_arn, newest_first=True))
-    case = Case(change.execution_arn.rsplit(":", 1)[-1], failure, is_redrivable=change.is_redrivable)
+    facts = FailureFacts(change.execution_arn.rsplit(":", 1)[-1], failure, is_redrivable=change.is_redrivable)
     return FailureReport(
         stage=failure.state.lower(),
         error=failure.error or change.status,
-        message=diagnose(case).sentence,
+        message=diagnose(facts).sentence,
         is_redrivable=change.is_redrivable,
     )
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from rem.adapters.clients import dynamodb_client, raise_if_busy
 from rem.core import Json
-from rem.core.api_keys import Key
+from rem.core.api_keys import ApiKey
 from rem.core.errors import InputError
 from rem.core.recordings import Recording
 from rem.core.records import FINISHED, Record, Status, find_changes, to_fields
@@ -48,7 +48,7 @@ class DynamoCatalog:
         )
 
     def replace(self, seen: Record | None, new: Record) -> bool:
-        """Write the record on the condition that `updatedAt`, which every write changes, is as it was seen."""
+        """Write the record if `updatedAt`, which every write changes, is as it was seen."""
         key, fields = _build_key(new.user_id, new.recording_id), find_changes(seen, new)
         if seen is None:
             return self._update(key, fields, "attribute_not_exists(updatedAt)")
@@ -160,25 +160,25 @@ class DynamoCatalog:
         return None if item is None else _to_record(item)
 
 
-class DynamoKeys:
+class DynamoApiKeys:
     """rem.ports.Keys on one table: PK keyId."""
 
     def __init__(self, table: str, client: DynamoDBClient | None = None) -> None:
         self.table = table
         self._client = client or dynamodb_client()
 
-    def read(self, key_id: str) -> Key | None:
+    def read(self, key_id: str) -> ApiKey | None:
         """Read consistently, so that a revoked key ends with the next request."""
         answer = self._client.get_item(
             TableName=self.table, Key={"keyId": {"S": key_id}}, ConsistentRead=True
         )
-        return Key.from_item(_from_item(answer["Item"])) if "Item" in answer else None
+        return ApiKey.from_item(_from_item(answer["Item"])) if "Item" in answer else None
 
-    def read_all(self) -> Sequence[Key]:
+    def read_all(self) -> Sequence[ApiKey]:
         pages = self._client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
-        return [Key.from_item(_from_item(item)) for page in pages for item in page["Items"]]
+        return [ApiKey.from_item(_from_item(item)) for page in pages for item in page["Items"]]
 
-    def write(self, key: Key) -> None:
+    def write(self, key: ApiKey) -> None:
         item = {name: _to_attribute(value) for name, value in key.to_item().items()}
         self._client.put_item(
             TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(keyId)"

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rem.adapters.clients import raise_if_busy, s3_client
 from rem.core import Json
 from rem.core.errors import SetupError
-from rem.ports import Head, ObjectVersion, StoredPart
+from rem.ports import ObjectHead, ObjectVersion, StoredPart
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,9 +37,9 @@ class S3Store:
             raise
         return True
 
-    def read_head(self, key: str) -> Head:
+    def read_head(self, key: str) -> ObjectHead:
         head = self._client.head_object(Bucket=self.bucket, Key=key)
-        return Head(head["ETag"].strip('"'), head["Metadata"])
+        return ObjectHead(head["ETag"].strip('"'), head["Metadata"])
 
     def read_json(self, key: str) -> Json:
         document: Json = json.loads(self.read_bytes(key))

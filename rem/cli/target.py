@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rem.adapters.connection import Account, Connection, translate_errors
-from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys, DynamoCatalog
 from rem.adapters.lambda_sizes import ONCE, LambdaSizes
 from rem.adapters.logs import CloudWatchLogs, LogFiles, Logs
 from rem.adapters.s3 import S3Store
@@ -98,7 +98,7 @@ class Target:
         return Library(self.store(), self.catalog())
 
     def keyring(self) -> Keyring:
-        return Keyring(DynamoKeys(self.names.keys_table, self._connection.client("dynamodb")))
+        return Keyring(DynamoApiKeys(self.names.keys_table, self._connection.client("dynamodb")))
 
     def executions(self) -> Executions:
         return Executions(self.names.machine_arn, self._connection.client("stepfunctions"))

@@ -32,7 +32,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """What is kept of a key: never its secret.
 
     Attributes:
@@ -71,7 +71,7 @@ class Key:
         }
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Key:
+    def from_item(cls, item: Mapping[str, Any]) -> ApiKey:
         return cls(
             key_id=item["keyId"],
             user_id=item["userId"],
@@ -91,7 +91,7 @@ class Key:
 
 def make_key(
     user_id: str, scope: Scope, created_at: str, device_id: str | None, name: str
-) -> tuple[Key, str]:
+) -> tuple[ApiKey, str]:
     """A new key, and its text, which is shown once.
 
     Raises:
@@ -105,7 +105,7 @@ def make_key(
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise InputError(f"a key's name has at most {LONGEST_NAME} characters, all on one line")
     key_id, secret = _random_text(ID_BYTES), _random_text(SECRET_BYTES)
-    key = Key(key_id, user_id, hash_secret(secret), scope, created_at, device_id, name)
+    key = ApiKey(key_id, user_id, hash_secret(secret), scope, created_at, device_id, name)
     return key, f"rem_{key_id}_{secret}"
 
 

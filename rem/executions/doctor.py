@@ -28,7 +28,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FailureFacts:
     """One failed execution: what the diagnosis looks at.
 
     Attributes:
@@ -63,139 +63,139 @@ class Diagnosis:
     commands: tuple[str, ...] = ()
 
 
-def diagnose(case: Case) -> Diagnosis:
+def diagnose(facts: FailureFacts) -> Diagnosis:
     """The first rule that fits; what no rule knows is a bug."""
-    return next(found for rule in RULES if (found := rule(case)) is not None)
+    return next(found for rule in RULES if (found := rule(facts)) is not None)
 
 
-def _is_stopped(case: Case) -> Diagnosis | None:
-    if case.failure.status != ABORTED:
+def _is_stopped(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.status != ABORTED:
         return None
-    reason = case.failure.message or case.failure.error
-    where = f" while {case.failure.state} ran" if case.failure.state else ""
+    reason = facts.failure.message or facts.failure.error
+    where = f" while {facts.failure.state} ran" if facts.failure.state else ""
     sentence = f"The execution was stopped{where}" + (f": {reason.rstrip('.')}." if reason else ".")
-    return Diagnosis("stopped", sentence, _redrive(case))
+    return Diagnosis("stopped", sentence, _redrive(facts))
 
 
-def _is_machine_timeout(case: Case) -> Diagnosis | None:
-    if case.failure.status != TIMED_OUT:
+def _is_machine_timeout(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.status != TIMED_OUT:
         return None
-    where = case.failure.state or "no state"
+    where = facts.failure.state or "no state"
     sentence = f"The whole execution took longer than the state machine allows; {where} was running."
-    return Diagnosis("machine-timeout", sentence, _redrive(case))
+    return Diagnosis("machine-timeout", sentence, _redrive(facts))
 
 
-def _is_bad_input(case: Case) -> Diagnosis | None:
-    if case.failure.error != "InputError":
+def _is_bad_input(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error != "InputError":
         return None
-    sentence = f"The recording cannot be used: {case.failure.message.rstrip('.')}."
+    sentence = f"The recording cannot be used: {facts.failure.message.rstrip('.')}."
     remedy = "# Send another file; a redrive would fail in the same way."
     return Diagnosis("bad-input", sentence, (remedy,))
 
 
-def _is_setup(case: Case) -> Diagnosis | None:
-    if case.failure.error != "SetupError":
+def _is_setup(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error != "SetupError":
         return None
-    sentence = f"The installation lacks something that {case.failure.state} needs: {_tidy(case)}"
-    return Diagnosis("setup", sentence, ("# Do what the sentence says, then:", *_redrive(case)))
+    sentence = f"The installation lacks something that {facts.failure.state} needs: {_tidy(facts)}"
+    return Diagnosis("setup", sentence, ("# Do what the sentence says, then:", *_redrive(facts)))
 
 
-def _is_busy(case: Case) -> Diagnosis | None:
-    if case.failure.error not in ("BusyError", "Lambda.TooManyRequestsException"):
+def _is_busy(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error not in ("BusyError", "Lambda.TooManyRequestsException"):
         return None
-    if case.failure.error == "BusyError":
-        sentence = f"A service was too busy for {case.failure.state} {_times(case)}: {_tidy(case)}"
+    if facts.failure.error == "BusyError":
+        sentence = f"A service was too busy for {facts.failure.state} {_times(facts)}: {_tidy(facts)}"
     else:
-        sentence = f"Lambda had no room for {case.failure.state} {_times(case)} (concurrency limit)."
-    return Diagnosis("busy", sentence, ("# Wait until it is quiet, then:", *_redrive(case)))
+        sentence = f"Lambda had no room for {facts.failure.state} {_times(facts)} (concurrency limit)."
+    return Diagnosis("busy", sentence, ("# Wait until it is quiet, then:", *_redrive(facts)))
 
 
-def _is_answer(case: Case) -> Diagnosis | None:
-    if case.failure.error != "AnswerError":
+def _is_answer(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error != "AnswerError":
         return None
-    sentence = f"The language model gave no answer that {case.failure.state} can use: {_tidy(case)}"
-    return Diagnosis("answer", sentence, _redrive(case))
+    sentence = f"The language model gave no answer that {facts.failure.state} can use: {_tidy(facts)}"
+    return Diagnosis("answer", sentence, _redrive(facts))
 
 
-def _is_budget(case: Case) -> Diagnosis | None:
-    if case.failure.error != "BudgetError":
+def _is_budget(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error != "BudgetError":
         return None
-    sentence = f"{case.failure.state} used up its time, {_times(case)}; what it finished is saved."
-    faster = f"# More memory is more processors: {TUNING_FILE}, {case.stage}.memory_mb."
-    return Diagnosis("time-budget", sentence, (*_redrive(case), faster))
+    sentence = f"{facts.failure.state} used up its time, {_times(facts)}; what it finished is saved."
+    faster = f"# More memory is more processors: {TUNING_FILE}, {facts.stage}.memory_mb."
+    return Diagnosis("time-budget", sentence, (*_redrive(facts), faster))
 
 
-def _is_out_of_memory(case: Case) -> Diagnosis | None:
-    if not OUT_OF_MEMORY.search(case.text):
+def _is_out_of_memory(facts: FailureFacts) -> Diagnosis | None:
+    if not OUT_OF_MEMORY.search(facts.text):
         return None
-    given = f" of {case.limits.memory_mb:,} MB" if case.limits else ""
-    peak = f" (peak {case.max_memory_mb:,} MB)" if case.max_memory_mb else ""
-    sentence = f"{case.failure.state} needed more memory than its limit{given}{peak}."
-    return Diagnosis("out-of-memory", sentence, _raise_limit(case, "memory_mb"))
+    given = f" of {facts.limits.memory_mb:,} MB" if facts.limits else ""
+    peak = f" (peak {facts.max_memory_mb:,} MB)" if facts.max_memory_mb else ""
+    sentence = f"{facts.failure.state} needed more memory than its limit{given}{peak}."
+    return Diagnosis("out-of-memory", sentence, _raise_limit(facts, "memory_mb"))
 
 
-def _is_stage_timeout(case: Case) -> Diagnosis | None:
-    by_lambda = LAMBDA_TIMED_OUT.search(case.failure.message)
-    if case.failure.error not in ("Sandbox.Timedout", "States.Timeout") and by_lambda is None:
+def _is_stage_timeout(facts: FailureFacts) -> Diagnosis | None:
+    by_lambda = LAMBDA_TIMED_OUT.search(facts.failure.message)
+    if facts.failure.error not in ("Sandbox.Timedout", "States.Timeout") and by_lambda is None:
         return None
-    seconds = float(by_lambda[1]) if by_lambda else case.limits and case.limits.timeout_s
+    seconds = float(by_lambda[1]) if by_lambda else facts.limits and facts.limits.timeout_s
     limit = f" of {seconds:,.0f} s" if seconds else ""
-    sentence = f"{case.failure.state} was not done within its time limit{limit}, {_times(case)}."
-    return Diagnosis("time-limit", sentence, _raise_limit(case, "timeout_s"))
+    sentence = f"{facts.failure.state} was not done within its time limit{limit}, {_times(facts)}."
+    return Diagnosis("time-limit", sentence, _raise_limit(facts, "timeout_s"))
 
 
-def _is_access(case: Case) -> Diagnosis | None:
-    if not DENIED.search(case.text):
+def _is_access(facts: FailureFacts) -> Diagnosis | None:
+    if not DENIED.search(facts.text):
         return None
-    sentence = f"{case.failure.state} is not allowed to do something: {_tidy(case)}"
-    return Diagnosis("permission", sentence, ("# Correct the function's role, then:", *_redrive(case)))
+    sentence = f"{facts.failure.state} is not allowed to do something: {_tidy(facts)}"
+    return Diagnosis("permission", sentence, ("# Correct the function's role, then:", *_redrive(facts)))
 
 
-def _is_deployment(case: Case) -> Diagnosis | None:
+def _is_deployment(facts: FailureFacts) -> Diagnosis | None:
     broken = ("Runtime.ImportModuleError", "Runtime.HandlerNotFound", "Runtime.InvalidEntrypoint")
-    if case.failure.error == "Lambda.ResourceNotFoundException":
-        sentence = f"The function of {case.failure.state} does not exist."
-    elif case.failure.error in broken:
-        sentence = f"The function of {case.failure.state} does not start: {_tidy(case)}"
+    if facts.failure.error == "Lambda.ResourceNotFoundException":
+        sentence = f"The function of {facts.failure.state} does not exist."
+    elif facts.failure.error in broken:
+        sentence = f"The function of {facts.failure.state} does not start: {_tidy(facts)}"
     else:
         return None
-    return Diagnosis("deployment", sentence, (DEPLOY, *_redrive(case)))
+    return Diagnosis("deployment", sentence, (DEPLOY, *_redrive(facts)))
 
 
-def _is_too_large(case: Case) -> Diagnosis | None:
-    if case.failure.error != "States.DataLimitExceeded":
+def _is_too_large(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error != "States.DataLimitExceeded":
         return None
     sentence = (
-        f"{case.failure.state} handed on more than the 256 KiB that Step Functions carries; this is a bug."
+        f"{facts.failure.state} handed on more than the 256 KiB that Step Functions carries; this is a bug."
     )
-    return Diagnosis("bug", sentence, (f"rem show {case.execution} --full",))
+    return Diagnosis("bug", sentence, (f"rem show {facts.execution} --full",))
 
 
-def _is_transient(case: Case) -> Diagnosis | None:
+def _is_transient(facts: FailureFacts) -> Diagnosis | None:
     names = ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException")
-    if case.failure.error not in (*names, "Lambda.ClientExecutionTimeoutException"):
+    if facts.failure.error not in (*names, "Lambda.ClientExecutionTimeoutException"):
         return None
-    sentence = f"AWS Lambda itself failed under {case.failure.state}, {_times(case)}."
-    return Diagnosis("aws", sentence, _redrive(case))
+    sentence = f"AWS Lambda itself failed under {facts.failure.state}, {_times(facts)}."
+    return Diagnosis("aws", sentence, _redrive(facts))
 
 
-def _is_crash(case: Case) -> Diagnosis | None:
-    if case.failure.error != "Runtime.ExitError":
+def _is_crash(facts: FailureFacts) -> Diagnosis | None:
+    if facts.failure.error != "Runtime.ExitError":
         return None
-    sentence = f"The process of {case.failure.state} died: {_tidy(case)} Its log has the last words."
-    return Diagnosis("crash", sentence, (f"rem show {case.execution}", *_redrive(case)))
+    sentence = f"The process of {facts.failure.state} died: {_tidy(facts)} Its log has the last words."
+    return Diagnosis("crash", sentence, (f"rem show {facts.execution}", *_redrive(facts)))
 
 
-def _is_bug(case: Case) -> Diagnosis:
-    where = case.failure.state or "The state machine"
+def _is_bug(facts: FailureFacts) -> Diagnosis:
+    where = facts.failure.state or "The state machine"
     sentence = (
-        f"{where} failed with {case.failure.error or 'an unnamed error'}, which is a bug: {_tidy(case)}"
+        f"{where} failed with {facts.failure.error or 'an unnamed error'}, which is a bug: {_tidy(facts)}"
     )
-    commands = (f"rem show {case.execution}           # the log has the stack", DEPLOY)
-    return Diagnosis("bug", sentence, (*commands, *_redrive(case)))
+    commands = (f"rem show {facts.execution}           # the log has the stack", DEPLOY)
+    return Diagnosis("bug", sentence, (*commands, *_redrive(facts)))
 
 
-RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
+RULES: tuple[Callable[[FailureFacts], Diagnosis | None], ...] = (
     _is_stopped,
     _is_machine_timeout,
     _is_bad_input,
@@ -214,33 +214,35 @@ RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
 )
 
 
-def _redrive(case: Case) -> tuple[str, ...]:
-    if case.is_redrivable:
-        return (f"rem redrive {case.execution}",)
+def _redrive(facts: FailureFacts) -> tuple[str, ...]:
+    if facts.is_redrivable:
+        return (f"rem redrive {facts.execution}",)
     return ("# It is too old or too long to be redriven: send the recording again.",)
 
 
-def _raise_limit(case: Case, name: str) -> tuple[str, ...]:
+def _raise_limit(facts: FailureFacts, name: str) -> tuple[str, ...]:
     """The step to take in the tuning file, unless Lambda's own limit is reached."""
-    if case.limits is None:
-        return (f"# Raise {case.stage}.{name} in {TUNING_FILE}.", DEPLOY, *_redrive(case))
+    if facts.limits is None:
+        return (f"# Raise {facts.stage}.{name} in {TUNING_FILE}.", DEPLOY, *_redrive(facts))
     if name == "memory_mb":
-        now, most = case.limits.memory_mb, MOST_MEMORY_MB
+        now, most = facts.limits.memory_mb, MOST_MEMORY_MB
         wanted = -(-now * 3 // 2 // MEMORY_STEP_MB) * MEMORY_STEP_MB
     else:
-        now, most = case.limits.timeout_s, MOST_TIMEOUT_S
+        now, most = facts.limits.timeout_s, MOST_TIMEOUT_S
         wanted = now * 2
     if now >= most:
-        step = f"# {case.stage}.{name} is at Lambda's limit ({most:,}): shorten the chunks or slices instead."
+        step = (
+            f"# {facts.stage}.{name} is at Lambda's limit ({most:,}): shorten the chunks or slices instead."
+        )
     else:
-        step = f"# In {TUNING_FILE}: {case.stage}.{name} from {now} to {min(wanted, most)}."
-    return (step, DEPLOY, *_redrive(case))
+        step = f"# In {TUNING_FILE}: {facts.stage}.{name} from {now} to {min(wanted, most)}."
+    return (step, DEPLOY, *_redrive(facts))
 
 
-def _times(case: Case) -> str:
-    return "once" if case.attempts == 1 else f"{case.attempts} times"
+def _times(facts: FailureFacts) -> str:
+    return "once" if facts.attempts == 1 else f"{facts.attempts} times"
 
 
-def _tidy(case: Case) -> str:
-    message = " ".join(REQUEST_PREFIX.sub("", case.failure.message).split()) or "it gave no reason"
+def _tidy(facts: FailureFacts) -> str:
+    message = " ".join(REQUEST_PREFIX.sub("", facts.failure.message).split()) or "it gave no reason"
     return message if message[-1] in ".!?" else message + "."

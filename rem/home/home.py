@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys, DynamoCatalog
 from rem.adapters.s3 import S3Store, S3Uploads
 from rem.core.errors import SetupError
 from rem.definition import load_stages
@@ -90,7 +90,7 @@ def open_home(options: HomeOptions) -> Iterator[Home]:
 
 def add_first_key(home: Home) -> str | None:
     """A key for the person who sets the server up; None where there are keys already."""
-    keyring = Keyring(DynamoKeys(KEYS_TABLE, home.aws.client("dynamodb")))
+    keyring = Keyring(DynamoApiKeys(KEYS_TABLE, home.aws.client("dynamodb")))
     if keyring.list():
         return None
     _, text = keyring.add(USER, name="first")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from rem.core.api_keys import Key, Scope, make_key, parse_key
+from rem.core.api_keys import ApiKey, Scope, make_key, parse_key
 from rem.core.errors import InputError
-from rem.ports import Keys
+from rem.ports import ApiKeys
 
 SEEN_EVERY = timedelta(hours=1)  # a write per request would cost more than the request
 
@@ -19,12 +19,12 @@ class Keyring:
         now: The time, for tests that need another.
     """
 
-    def __init__(self, keys: Keys, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, keys: ApiKeys, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._keys, self._now = keys, now
 
     def add(
         self, user_id: str, *, scope: Scope = Scope.ALL, device_id: str | None = None, name: str = ""
-    ) -> tuple[Key, str]:
+    ) -> tuple[ApiKey, str]:
         """Make a key; its text is told here and nowhere else.
 
         Raises:
@@ -34,7 +34,7 @@ class Keyring:
         self._keys.write(key)
         return key, text
 
-    def check(self, text: str) -> Key | None:
+    def check(self, text: str) -> ApiKey | None:
         """The key whose text this is; None where it is wrong, unknown or revoked."""
         parsed = parse_key(text)
         key = self._keys.read(parsed[0]) if parsed else None
@@ -43,7 +43,7 @@ class Keyring:
         self._note_seen(key)
         return key
 
-    def list(self) -> list[Key]:
+    def list(self) -> list[ApiKey]:
         """All keys, the newest first."""
         return sorted(self._keys.read_all(), key=lambda key: key.created_at, reverse=True)
 
@@ -59,7 +59,7 @@ class Keyring:
         if key.revoked_at is None:
             self._keys.set_time(key_id, "revokedAt", _format(self._now()))
 
-    def _note_seen(self, key: Key) -> None:
+    def _note_seen(self, key: ApiKey) -> None:
         now = self._now()
         if key.last_seen_at is None or datetime.fromisoformat(key.last_seen_at) < now - SEEN_EVERY:
             self._keys.set_time(key.key_id, "lastSeenAt", _format(now))

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys
 from rem.adapters.models import DEMO_DIR
 from rem.cli.simulator import Host
 from rem.core.api_keys import Scope
@@ -57,7 +57,7 @@ def installation():
     with LocalAws(build_functions({"api": load_stages()["api"]}), PoolOptions(max_sandboxes=2)) as aws:
         create_stack(aws, load_stages(), poll=False)
         with Gateway(aws.pool) as gateway:
-            yield Installation(aws, gateway.url, Keyring(DynamoKeys(KEYS_TABLE, aws.client("dynamodb"))))
+            yield Installation(aws, gateway.url, Keyring(DynamoApiKeys(KEYS_TABLE, aws.client("dynamodb"))))
 
 
 class LosesFirstAnswer(Host):

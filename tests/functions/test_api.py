@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.ingest import api
+from functions.ingest.answers import MOST_ANSWERED_BYTES
+from functions.ingest.api import respond
+from functions.ingest.app import Services
 from functions.ingest.openapi import FILE, build_openapi
 from rem.core.api_keys import Scope
 from rem.core.places import execution_name
@@ -21,7 +23,7 @@ from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake
 from rem.library.keyring import Keyring
 from rem.library.library import Library
 from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
-from tests.fakes import FakeCatalog, FakeExecutions, FakeKeys, FakeStore, FakeUploads
+from tests.fakes import FakeApiKeys, FakeCatalog, FakeExecutions, FakeStore, FakeUploads
 from tests.functions.requests import WAV, Answer, build_event, build_form
 
 DAY = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,9 +37,9 @@ class Api:
         self.store, self.catalog, self.executions = FakeStore(), FakeCatalog(), FakeExecutions()
         self.uploads = FakeUploads(self.store)
         self.now = DAY
-        self.keyring = Keyring(FakeKeys())
+        self.keyring = Keyring(FakeApiKeys())
         intake = Intake(self.store, self.catalog, self.uploads, "bucket", lambda: self.now)
-        self.services = api.Services(
+        self.services = Services(
             Library(self.store, self.catalog),
             intake,
             self.keyring,
@@ -52,13 +54,13 @@ class Api:
         if json_body is not None:
             request |= {"body": json.dumps(json_body).encode(), "content_type": "application/json"}
         event = build_event(method, path, key=self.key if key is None else key, **request)
-        return Answer.from_event(api.respond(event, None, self.services))
+        return Answer.from_event(respond(event, None, self.services))
 
     def ingest(self, audio=WAV, *, key=None, **fields):
         body, content_type = build_form(audio, **fields)
         return self.call("POST", "/ingest", key=key, body=body, content_type=content_type)
 
-    def transcribe(self, recording_id="walk", **fields):
+    def transcribe(self, recording_id="walk", text=" hello", **fields):
         """Put a recording there as the pipeline leaves it."""
         recording = Recording(
             recording_id,
@@ -68,7 +70,7 @@ class Api:
             "bucket",
             f"raw/me/badge-1/2026/11/24/{recording_id}.wav",
         )
-        words = (Word(0, 0.5, " hello", 0.9),)
+        words = (Word(0, 0.5, text, 0.9),)
         speakers = (Speaker("SPEAKER_00", 0.5),)
         transcript = Transcript(
             recording, 1.0, 0.5, "en", "m", "t", (Segment(words, "SPEAKER_00"),), (), speakers
@@ -103,7 +105,7 @@ def test_the_record_is_there_before_the_object(served):
 
     store = Watching()
     intake = Intake(store, served.catalog, served.uploads, "bucket")
-    served.services = api.Services(
+    served.services = Services(
         Library(store, served.catalog), intake, served.keyring, served.executions, served.uploads
     )
     assert served.ingest(recordingId="walk").status == 200
@@ -600,9 +602,8 @@ def test_a_session_is_one_conversation(served):
     assert served.call("GET", "/sessions/quiet/transcript").status == 404
 
 
-def test_a_transcript_that_no_answer_carries_is_413(served, monkeypatch):
-    served.transcribe()
-    monkeypatch.setattr(api, "MOST_ANSWERED_BYTES", 10)
+def test_a_transcript_that_no_answer_carries_is_413(served):
+    served.transcribe(text=" hello" * (MOST_ANSWERED_BYTES // 6))
     answer = served.call("GET", "/recordings/walk/transcript")
     assert (answer.status, "format=txt" in answer.json["message"]) == (413, True)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys
 from rem.definition import load_stages
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, build_functions, create_stack
 from rem.lambdas.pool import PoolOptions
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 class Deployed:
     def __init__(self, aws):
         self.aws, self.s3 = aws, aws.client("s3")
-        self.keyring = Keyring(DynamoKeys(KEYS_TABLE, aws.client("dynamodb")))
+        self.keyring = Keyring(DynamoApiKeys(KEYS_TABLE, aws.client("dynamodb")))
         _, self.key = self.keyring.add("me")
 
     def call(self, method, path, *, json_body=None, **request):

@@ -13,7 +13,7 @@ from schemathesis.specs.openapi import checks as described
 from typer.testing import CliRunner
 
 from functions.ingest.openapi import FILE
-from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys
 from rem.cli.main import app
 from rem.definition import load_stages
 from rem.home.gateway import Gateway
@@ -40,7 +40,7 @@ class Served:
 
     def __init__(self, aws, gateway):
         self.s3, self.url = aws.client("s3"), gateway.url
-        _, self.key = Keyring(DynamoKeys(KEYS_TABLE, aws.client("dynamodb"))).add("me")
+        _, self.key = Keyring(DynamoApiKeys(KEYS_TABLE, aws.client("dynamodb"))).add("me")
 
     def ask(self, method, path, **request):
         return httpx2.request(method, self.url + path, headers={"x-api-key": self.key}, timeout=30, **request)

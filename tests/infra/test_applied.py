@@ -19,7 +19,7 @@ from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from typer.testing import CliRunner
 
-from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys
 from rem.cli.main import app
 from rem.core.places import transcript_key
 from rem.core.recordings import SAMPLE_RATE_HZ
@@ -179,7 +179,7 @@ def sweeps(stack, failure):
 @pytest.fixture(scope="module")
 def answers(stack, sweeps):
     """Each kind of request once, with a key of its own; what each answered."""
-    keys = DynamoKeys(stack.keys_table, stack.aws.client("dynamodb"))
+    keys = DynamoApiKeys(stack.keys_table, stack.aws.client("dynamodb"))
     _, key = Keyring(keys).add("me")
     sound = (ROOT / "models" / "demo" / "standup.wav").read_bytes()
     short = sound[: 44 + 2 * 12 * SAMPLE_RATE_HZ]

@@ -19,7 +19,7 @@ from rem.cli.simulator import Host
 from rem.cli.simulator import simulate as simulate_device
 from rem.cli.target import TargetOptions, find_server
 from rem.core import Json
-from rem.core.api_keys import Key, Scope
+from rem.core.api_keys import ApiKey, Scope
 from rem.core.errors import EXIT_FAILED, InputError
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
 from rem.library.library import Library
@@ -146,7 +146,7 @@ def devices(where: TargetOptions, user: User = "me", as_json: AsJson = False) ->
     tables.build_console().print(table if found else f"{user} has no devices: `rem device add` makes one.")
 
 
-def describe_devices(library: Library, user: str, keys: Iterable[Key]) -> list[Json]:
+def describe_devices(library: Library, user: str, keys: Iterable[ApiKey]) -> list[Json]:
     """Describe the devices that have a key of their own or sent something lately, by name."""
     seen_at: dict[str, str] = {}
     for key in keys:

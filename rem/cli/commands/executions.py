@@ -14,7 +14,7 @@ from rem.cli.show import show_execution, show_recording
 from rem.cli.target import Target, TargetOptions
 from rem.core.errors import InputError
 from rem.definition import load_stages
-from rem.executions.doctor import Case, Diagnosis, Limits, diagnose
+from rem.executions.doctor import Diagnosis, FailureFacts, Limits, diagnose
 from rem.executions.execution import Execution
 from rem.executions.failed_notes import diagnose_notes, find_in_visits
 from rem.executions.history import Failure
@@ -129,7 +129,7 @@ def diagnose_execution(target: Target, execution: Execution) -> Diagnosis | None
     failed = next((visit for visit in reversed(visits) if visit.failed_attempt), None)
     lines = target.logs().read(failed.function, failed.attempts[-1].request_id) if failed else []
     stage = load_stages().get(failure.state.lower())
-    case = Case(
+    facts = FailureFacts(
         execution=execution.name,
         failure=failure,
         attempts=sum(bool(attempt.error) for attempt in failed.attempts) if failed else 1,
@@ -137,7 +137,7 @@ def diagnose_execution(target: Target, execution: Execution) -> Diagnosis | None
         limits=Limits(stage.memory_mb, stage.timeout_s) if stage else None,
         max_memory_mb=find_max_memory_mb(lines),
     )
-    return diagnose(case)
+    return diagnose(facts)
 
 
 def _colour(status: str) -> str:

@@ -9,7 +9,7 @@ import typer
 from rem.cli import tables
 from rem.cli.options import AsJson, take_groups
 from rem.cli.target import TargetOptions
-from rem.core.api_keys import Key, Scope
+from rem.core.api_keys import ApiKey, Scope
 
 app = typer.Typer()
 keys = typer.Typer(
@@ -88,6 +88,6 @@ def revoke(key_id: KeyId, where: TargetOptions) -> None:
     typer.echo(f"{key_id} is revoked")
 
 
-def _describe(key: Key) -> str:
+def _describe(key: ApiKey) -> str:
     allowed = "upload" if key.scope == Scope.INGEST else "upload and read"
     return f"{allowed}, only {key.device_id}" if key.device_id else allowed

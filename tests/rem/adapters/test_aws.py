@@ -7,7 +7,7 @@ import urllib.request
 import numpy as np
 import pytest
 
-from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys, DynamoCatalog
 from rem.adapters.s3 import S3Store, S3Uploads
 from rem.adapters.step_functions import Executions
 from rem.core.api_keys import Scope
@@ -272,7 +272,7 @@ def test_a_record_is_deleted_once(catalog):
 
 
 def test_keys_are_kept_in_their_table(stack):
-    keyring = Keyring(DynamoKeys(KEYS_TABLE, stack.client("dynamodb")))
+    keyring = Keyring(DynamoApiKeys(KEYS_TABLE, stack.client("dynamodb")))
     key, text = keyring.add("me", scope=Scope.INGEST, device_id="badge-1", name="pocket")
     assert keyring.check(text).device_id == "badge-1"
     assert [k.last_seen_at is None for k in keyring.list()] == [False]

@@ -7,7 +7,8 @@ import os
 import httpx2
 import pytest
 
-from functions.ingest import api
+from functions.ingest.api import respond
+from functions.ingest.app import Services
 from rem.cli.uploader import TRIES, Uploader
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError, SetupError
@@ -15,7 +16,7 @@ from rem.core.tickets import read_ticket
 from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake
 from rem.library.keyring import Keyring
 from rem.library.library import Library
-from tests.fakes import FakeCatalog, FakeExecutions, FakeKeys, FakeStore, FakeUploads
+from tests.fakes import FakeApiKeys, FakeCatalog, FakeExecutions, FakeStore, FakeUploads
 from tests.functions.requests import WAV, Answer, build_event
 
 URL, SECRET = "http://rem.test:8787", "secret"
@@ -30,7 +31,7 @@ class Server:
 
     def __init__(self):
         self.store, self.catalog = FakeStore(), FakeCatalog()
-        self.uploads, self.keyring = FakeUploads(self.store), Keyring(FakeKeys())
+        self.uploads, self.keyring = FakeUploads(self.store), Keyring(FakeApiKeys())
         self.requests, self.puts, self.waits_s = [], [], []
         self.troubles = {}
         _, self.key = self.keyring.add("me")
@@ -65,7 +66,7 @@ class Server:
     def _call(self, request, body):
         intake = Intake(self.store, self.catalog, self.uploads, "bucket")
         library = Library(self.store, self.catalog)
-        services = api.Services(library, intake, self.keyring, FakeExecutions(), self.uploads, SECRET)
+        services = Services(library, intake, self.keyring, FakeExecutions(), self.uploads, SECRET)
         event = build_event(
             request.method,
             request.url.path,
@@ -74,7 +75,7 @@ class Server:
             content_type=request.headers.get("content-type", ""),
         )
         event["headers"] |= {"Host": "rem.test:8787", "X-Forwarded-Proto": "http"}
-        answer = Answer.from_event(api.respond(event, None, services))
+        answer = Answer.from_event(respond(event, None, services))
         return httpx2.Response(answer.status, text=answer.text, headers=answer.headers)
 
 

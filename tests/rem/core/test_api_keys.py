@@ -1,6 +1,6 @@
 import pytest
 
-from rem.core.api_keys import TEXT, Key, Scope, make_key, parse_key
+from rem.core.api_keys import TEXT, ApiKey, Scope, make_key, parse_key
 from rem.core.errors import InputError
 
 NOW = "2026-11-24T09:00:00+00:00"
@@ -18,7 +18,7 @@ def test_the_secret_is_not_kept():
     secret = text.split("_")[2]
     assert secret not in str(key.to_item())
     assert "digest" not in key.to_json()
-    assert Key.from_item(key.to_item()) == key
+    assert ApiKey.from_item(key.to_item()) == key
 
 
 def test_two_keys_have_nothing_in_common():

@@ -5,7 +5,7 @@ import pytest
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError
 from rem.library.keyring import Keyring
-from tests.fakes import FakeKeys
+from tests.fakes import FakeApiKeys
 
 
 class Clock:
@@ -23,7 +23,7 @@ def clock():
 
 @pytest.fixture
 def keys():
-    return FakeKeys()
+    return FakeApiKeys()
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_revoked_key_opens_nothing(keyring):
 
 def test_a_wrong_secret_and_an_unknown_id_open_nothing(keyring):
     _, text = keyring.add("me")
-    other = Keyring(FakeKeys()).add("me")[1]
+    other = Keyring(FakeApiKeys()).add("me")[1]
     assert keyring.check(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
     assert keyring.check(other) is None
     assert keyring.check("hello") is None

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import segno
 
-from rem.adapters.dynamodb import DynamoCatalog, DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys, DynamoCatalog
 from rem.cli import simulator
 from rem.cli.commands import device
 from rem.cli.target import TargetOptions
@@ -37,7 +37,7 @@ NEWEST = replace(
 def test_a_new_device_gets_a_key_for_itself_that_only_uploads(installation):
     code, text = installation.rem("device", "add", "desk", "--url", f"{URL}/")
     settings = json.loads(text.splitlines()[0])
-    key = Keyring(DynamoKeys(KEYS_TABLE, installation.aws.client("dynamodb"))).check(settings["key"])
+    key = Keyring(DynamoApiKeys(KEYS_TABLE, installation.aws.client("dynamodb"))).check(settings["key"])
     assert (code, settings["server"], settings["device"]) == (0, URL, "desk")
     assert (key.scope, key.device_id, key.user_id) == (Scope.INGEST, "desk", "me")
     assert installation.rem_json("device", "add", "desk", "--url", URL)["device"] == "desk"

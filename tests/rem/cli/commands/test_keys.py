@@ -2,7 +2,7 @@
 
 import pytest
 
-from rem.adapters.dynamodb import DynamoKeys
+from rem.adapters.dynamodb import DynamoApiKeys
 from rem.home.resources import KEYS_TABLE
 from rem.library.keyring import Keyring
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 def keyring(installation):
-    return Keyring(DynamoKeys(KEYS_TABLE, installation.aws.client("dynamodb")))
+    return Keyring(DynamoApiKeys(KEYS_TABLE, installation.aws.client("dynamodb")))
 
 
 def test_a_key_is_made_listed_and_revoked(installation):
