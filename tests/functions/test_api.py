@@ -603,7 +603,10 @@ def test_a_session_is_one_conversation(served):
 
 
 def test_a_transcript_that_no_answer_carries_is_413(served):
-    served.transcribe(text=" hello" * (MOST_ANSWERED_BYTES // 6))
+    served.transcribe()
+    key = "transcripts/me/badge-1/walk.json"
+    long = {**served.store.read_json(key), "notes": {"long": {"text": "x" * MOST_ANSWERED_BYTES}}}
+    served.store.write_json(key, long)
     answer = served.call("GET", "/recordings/walk/transcript")
     assert (answer.status, "format=txt" in answer.json["message"]) == (413, True)
 
