@@ -193,3 +193,16 @@ def test_folder_that_cannot_be_written_is_found_out_before_the_work(tmp_path):
     answer = rem("run", sound, *DEMO_MODELS, "--out", tmp_path / "file" / "out")
     assert answer.returncode == 2
     assert "nothing can be written" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("klingon", "'klingon' is no language that Whisper knows: did you mean"), ("deutsch", "English only")],
+)
+def test_a_language_that_cannot_be_heard_is_refused_before_the_work(tmp_path, language, sentence):
+    sound = write_wav(tmp_path / "a.wav", tone(0.5))
+    for command in (("run", sound, "--out", tmp_path / "out"), ("up", "--data", tmp_path / "data")):
+        answer = rem(*command, *DEMO_MODELS, "--language", language, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert sentence in " ".join(answer.stderr.split())
+    assert not (tmp_path / "out").exists()
