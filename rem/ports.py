@@ -1,4 +1,4 @@
-"""Protocols of what REM needs from outside. rem/adapters and one model class per stage implement them."""
+"""Protocols of the outside that REM needs. rem/adapters and one model class per stage implement them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rem.executions.history import HistoryEvent
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Segment, Transcript, Turn
 
-Samples = npt.NDArray[np.float32]  # shape (n,), 16 kHz mono, -1 to 1
+Samples = npt.NDArray[np.float32]  # samples have the shape (n,), 16 kHz mono, -1 to 1
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectHead:
-    """What is known of an object without reading it: a hash of its content, and its uploader's metadata."""
+    """The head of an object, known without reading it: a hash of its content, and the uploader's metadata."""
 
     etag: str
     metadata: Mapping[str, str]
@@ -47,14 +47,14 @@ class Store(Protocol):
     def read_head(self, key: str) -> ObjectHead: ...
     def read_json(self, key: str) -> Json: ...
     def read_bytes(self, key: str, start: int = 0, end: int | None = None) -> bytes:
-        """Bytes [start, end), to the object's end without `end`."""
+        """Read bytes [start, end), or to the object's end where `end` is None."""
 
     def write_json(self, key: str, document: Mapping[str, Any]) -> None: ...
     def write_bytes(self, key: str, content: bytes, content_type: str) -> None: ...
     def download(self, key: str, path: Path) -> None: ...
     def upload(self, path: Path, key: str, content_type: str) -> None: ...
     def create(self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> bool:
-        """Write an object where none is; False where one is already."""
+        """Write an object where there is none; False where there is one."""
 
     def find_versions(self, prefix: str) -> Sequence[ObjectVersion]:
         """Find every version of the objects whose keys begin with a prefix, deleted objects included."""
@@ -65,7 +65,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some records, and where the next ones are found; None after the last."""
+    """Some records, and the cursor of the next ones; None after the last."""
 
     records: Sequence[Record]
     cursor: str | None
@@ -107,15 +107,15 @@ class Catalog(Protocol):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """A user's records, newest first by startedAt; a page may hold fewer than the limit.
+        """Find a user's records, the newest first by startedAt; a page may hold fewer than the limit.
 
         Args:
-            device_id: Only what this device recorded. Ignored where a session is named.
-            session_id: Only the recordings of one session.
-            since: ISO 8601 UTC; nothing that started before.
+            device_id: Find only recordings of this device. Ignored where a session is named.
+            session_id: Find only recordings of this session.
+            since: Find nothing that started before this time, in ISO 8601 UTC.
 
         Raises:
-            InputError: the cursor is none of ours.
+            InputError: no page had this cursor.
         """
 
     def delete(self, user_id: str, recording_id: str) -> bool:
@@ -142,33 +142,33 @@ class StoredPart:
 
 
 class Uploads(Protocol):
-    """Objects that arrive in parts."""
+    """Uploads of objects in parts."""
 
     def start(self, key: str, content_type: str, metadata: Mapping[str, str]) -> str:
-        """Begin; the upload's id."""
+        """Begin an upload. Returns its id."""
 
     def sign_part(self, key: str, upload_id: str, number: int, expires_s: int) -> str:
-        """The URL to which one part can be PUT until it expires."""
+        """Make the URL to which one part can be PUT until the URL expires."""
 
     def list_parts(self, key: str, upload_id: str) -> Sequence[StoredPart] | None:
-        """What has arrived, by number; None where there is no such upload (any more)."""
+        """List the parts that have arrived, by number; None where there is no such upload (any more)."""
 
     def complete(self, key: str, upload_id: str, parts: Sequence[StoredPart]) -> None: ...
     def abort(self, key: str, upload_id: str) -> None:
-        """End it and drop its parts. Once more does no harm."""
+        """End an upload and drop its parts. Ending it again does no harm."""
 
 
 class Executions(Protocol):
     """The executions of one state machine."""
 
     def find(self, name: str) -> Execution | None:
-        """The execution of this name or ARN; None where there is none."""
+        """Find the execution with this name or ARN; None where there is none."""
 
     def stop(self, execution: Execution, cause: str) -> None: ...
     def read_history(
         self, arn: str, *, newest_first: bool = False, with_data: bool = False
     ) -> Iterator[HistoryEvent]:
-        """The events of an execution, read page by page, as far as the caller goes.
+        """Read the events of an execution page by page, as far as the caller goes.
 
         Args:
             with_data: Include the inputs and outputs of states.
@@ -176,20 +176,20 @@ class Executions(Protocol):
 
 
 class Transcriber(Protocol):
-    """Speech to words."""
+    """A model that turns speech into words."""
 
     name: str  # for people
     identity: str  # of the model's content, for fingerprints
 
     def transcribe(self, clips: Sequence[Samples], language: str) -> list[list[Segment]]:
-        """The segments of each clip, word times in seconds from its first sample."""
+        """Hear the segments of each clip, with word times in seconds from its first sample."""
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
-        """Language code (ISO 639-1) and probability."""
+        """Guess the language code (ISO 639-1), and its probability."""
 
 
 class Clusters(Protocol):
-    """Exclusive turns (at no time more than one speaker) and one embedding per voice."""
+    """The result of clustering: exclusive turns (never two speakers at a time), an embedding per voice."""
 
     @property
     def turns(self) -> Sequence[Turn]: ...
@@ -198,7 +198,7 @@ class Clusters(Protocol):
 
 
 class Diarizer(Protocol):
-    """Who speaks when, as map (windows of a slice) and reduce (clustering over all slices)."""
+    """A model that finds who speaks when: map measures the windows of a slice, reduce clusters all slices."""
 
     name: str  # for people
     identity: str  # of the model's content, for fingerprints
@@ -208,34 +208,34 @@ class Diarizer(Protocol):
     def measure_windows(
         self, samples: Samples, windows: int, on_progress: Callable[[float], None]
     ) -> tuple[Floats, Floats]:
-        """Segmentations (windows, frames, slots) of 0 and 1, and embeddings (windows, slots, dimensions).
+        """Measure segmentations (windows, frames, slots; 0 or 1) and embeddings (windows, slots, dimensions).
 
         Args:
-            on_progress: Called now and then with the share that is done, 0 to 1.
+            on_progress: Called now and then with the finished share, 0 to 1.
         """
 
     def cluster(
         self, segmentations: Floats, embeddings: Floats, speakers: int | None, most_points: int
     ) -> Clusters:
-        """pyannote's own clustering over all windows.
+        """Cluster all windows by pyannote's own clustering.
 
         Args:
-            speakers: Their number, where it is known.
-            most_points: So many embeddings at most are compared with each other, evenly spread over the
-                recording; each of the others joins the voice that it is nearest to.
+            speakers: Number of speakers, where it is known.
+            most_points: Cluster at most this many embeddings, evenly sampled over the recording; each of the
+                others joins the nearest voice.
         """
 
 
-# Returns what is stored under this identity; builds and stores it where nothing is.
+# A memo returns the document that is stored under an identity, or builds and stores it.
 Memo = Callable[[Sequence[str], Callable[[], Json]], Json]
 
 
-NOTHING = Usage()  # no language model was asked
+NOTHING = Usage()  # it stands where no language model was asked
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a recipe made: the document's part, what it cost, and vectors where it makes any."""
+    """A note that a recipe made: its part of the document, its cost, and its vectors, if any."""
 
     fields: Json
     usage: Usage = NOTHING
@@ -243,15 +243,19 @@ class Note:
 
 
 class Enricher(Protocol):
-    """A transcript to a note."""
+    """A model that turns a transcript into notes."""
 
     engine: str
 
     def choose_model(self, recipe: Recipe) -> str:
-        """The model's name, empty where there is none."""
+        """Name the model; empty where there is none."""
 
     def estimate(self, transcript: Transcript, recipe: Recipe) -> Usage:
-        """What `enrich` will take at most."""
+        """Estimate the most that `enrich` will use."""
 
     def enrich(self, transcript: Transcript, recipe: Recipe, memo: Memo) -> Note:
-        """Args: memory keeps answers of parts, so that an attempt continues where the last one stopped."""
+        """Make a note.
+
+        Args:
+            memo: Keeps the answers to parts, so that an attempt continues where the last one stopped.
+        """

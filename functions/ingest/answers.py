@@ -1,4 +1,4 @@
-"""Answers of the API: what each route may answer, and texts and problems as responses."""
+"""Answers of the API: their description for each route, and texts and problems as responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rem.library.documents import CONTENT_TYPES
 from rem.library.intake import TooLargeError
 
 RETRY_S = 5
-MOST_ANSWERED_BYTES = 4 * 2**20  # Lambda answers 6 MB, and a text inside JSON grows
+MOST_ANSWERED_BYTES = 4 * 2**20  # Lambda answers at most 6 MB, and a text grows inside JSON
 SENTENCES = {
     400: "A field is missing or malformed; the message names it",
     401: "No key, a wrong one, or one that was revoked",

@@ -1,4 +1,4 @@
-"""Api: what devices and people call over HTTP. API Gateway's REST proxy event in, its answer out."""
+"""Api: the HTTP interface for devices and people. API Gateway's REST proxy event in, its answer out."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def allow(scope: Scope, device_id: str | None = None) -> ApiKey:
     if scope is Scope.ALL and key.scope is not Scope.ALL:
         raise ForbiddenError("this key may only upload: reading needs one without --ingest-only")
     if device_id is not None and not key.may_touch(device_id):
-        raise ForbiddenError(f"this key is for {key.device_id} only")
+        raise ForbiddenError(f"this key is for {key.device_id} only: name that device, or use another key")
     return key
 
 

@@ -9,7 +9,7 @@ from rem.core.api_keys import Scope
 from rem.core.ledger import MOST_COUNTED, find_last_said, read_records
 from rem.core.records import Record
 
-DEVICES_OF = 1000  # newest recordings among which devices are looked for
+DEVICES_OF = 1000  # devices are looked for among this many newest recordings
 
 
 @app.get("/devices", responses=describe_guarded(DeviceList))

@@ -1,4 +1,4 @@
-"""Reads multipart/form-data strictly, in the place of Powertools' own parser.
+"""A strict reader of multipart/form-data, in the place of Powertools' own parser.
 
 Powertools 3.37 (pinned) splits at the boundary wherever its bytes occur, takes a body that was cut off for
 whole, finds a field's name inside a file's name, and answers 500 to a header that is not UTF-8.
@@ -18,16 +18,16 @@ from python_multipart.multipart import Field, File, FormParser, parse_options_he
 
 from rem.core.errors import InputError
 
-FORM = "form"  # the route's one body parameter: Powertools looks for it under its name
-IN_MEMORY_BYTES = 16 * 2**20  # more than any request has: nothing is spooled to disk
+FORM = "form"  # Powertools looks for the route's one body parameter under its name
+IN_MEMORY_BYTES = 16 * 2**20  # no request is larger, so nothing is spooled to disk
 MOST_FIELDS = 100
 
 
 def parse_form(body: bytes, content_type: str) -> dict[str, str | bytes]:
-    """Fields by name: text as str, files as bytes.
+    """Read the fields of a form by name: text as str, files as bytes.
 
     Raises:
-        InputError: the body is no whole form, or names a field twice.
+        InputError: the body is not a whole form, or has a field twice.
     """
     form: dict[str, str | bytes] = {}
     is_whole = False
@@ -35,9 +35,9 @@ def parse_form(body: bytes, content_type: str) -> dict[str, str | bytes]:
     def keep(name: bytes | None, value: str | bytes) -> None:
         text = (name or b"").decode()
         if text in form:
-            raise InputError(f"the form has '{text}' twice")
+            raise InputError(f"the form has '{text}' twice: send it once")
         if len(form) >= MOST_FIELDS:
-            raise InputError(f"the form has more than {MOST_FIELDS} fields")
+            raise InputError(f"the form has more than {MOST_FIELDS} fields: see docs/openapi.json")
         form[text] = value
 
     def on_field(part: Field) -> None:
@@ -54,7 +54,7 @@ def parse_form(body: bytes, content_type: str) -> dict[str, str | bytes]:
 
     _, options = parse_options_header(content_type)
     if not options.get(b"boundary"):
-        raise InputError("the content type names no boundary")
+        raise InputError("the content type names no boundary: let your HTTP library build the form")
     config = {"MAX_MEMORY_FILE_SIZE": IN_MEMORY_BYTES}
     try:
         parser = FormParser(
@@ -70,7 +70,7 @@ def parse_form(body: bytes, content_type: str) -> dict[str, str | bytes]:
 
 
 class FormValidation(OpenAPIRequestValidationMiddleware):
-    """Powertools' validation with parse_form."""
+    """Powertools' validation, with parse_form for forms."""
 
     def _parse_multipart_data(self, app: Any, content_type: str) -> dict[str, Any]:
         event = app.current_event

@@ -1,4 +1,4 @@
-"""Route: which of the two state machines a recording runs on."""
+"""Route: the choice between the two state machines for a recording."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rem.stage.settings import RouteSettings
 def choose_machine(
     body: Mapping[str, Any], recording: Recording, *, store: Store, settings: RouteSettings
 ) -> str:
-    """Express for a clip so short that its whole run fits into Express's five minutes, Standard for all else.
+    """Choose Express for a clip so short that its whole run fits into Express's five minutes, else Standard.
 
-    A clip whose length its uploader did not tell is not short. What the sweeper sends again says
+    A clip whose uploader told no length is not short. A message that the sweeper sends again says
     `"express": false`: a run that Express did not finish goes to Standard, which can be redriven.
     """
     express = settings.express_machine_arn
@@ -28,10 +28,10 @@ def choose_machine(
 
 
 def read_length_s(body: Mapping[str, Any], recording: Recording, store: Store) -> float | None:
-    """From start to end as the uploader told them, in the job message or with the object; else None."""
+    """Compute the length from the times that the uploader told, in the job message or with the object."""
     told: Mapping[str, Any] = body
     if "Records" in body:
-        if not store.exists(recording.key):  # deleted meanwhile
+        if not store.exists(recording.key):  # it was deleted meanwhile
             return None
         metadata = store.read_head(recording.key).metadata
         told = {"startedAt": metadata.get(STARTED_AT), "endedAt": metadata.get(ENDED_AT)}

@@ -14,7 +14,7 @@ from rem.library.intake import Announcement
 
 KEY_HEADER = "x-api-key"
 OPEN_PATHS = ("/health",)  # answered without a key
-FIRST_YEAR, LAST_YEAR = 1970, 2199  # a raw key's folder has four digits
+FIRST_YEAR, LAST_YEAR = 1970, 2199  # the folder of a year in a raw key has four digits
 
 
 def _parse_moment(value: object) -> object:
@@ -53,7 +53,7 @@ class Model(BaseModel):
 
 
 class RecordingFacts(Model):
-    """What a device tells about a recording."""
+    """Facts that a device tells about a recording."""
 
     device_id: Id
     started_at: Moment

@@ -1,4 +1,4 @@
-"""Start: SQS messages become executions. One bad message never holds back its neighbours."""
+"""Start: executions for the messages of SQS. One bad message never holds back its neighbours."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start(record: SQSRecord) -> None:
 
 @observed("start")
 def handler(event: dict[str, Any], context: Any) -> Json:
-    """Report each message that failed, so that SQS delivers only those again."""
+    """Start a batch, and report each message that failed, so that SQS delivers only those again."""
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     response = process_partial_response(
         event=event, record_handler=start, processor=processor, context=context

@@ -1,4 +1,4 @@
-"""Status: how an execution stands becomes the recording's status; a failure gets a sentence for its owner."""
+"""Status: the recording's status follows its execution; a failure gets a sentence for its owner."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rem.ports import Executions as ExecutionsPort
 from rem.stage.observe import observed
 from rem.stage.settings import StatusSettings
 
-TRIES = 5  # a record that changes under every one of them is left to EventBridge's own retry
+TRIES = 5  # then the record is left to EventBridge's own retry: others changed it under every try
 Notify = Callable[[str, str], None]  # subject, text
 
 
 def settle(
     change: Change, *, store: Store, catalog: Catalog, executions: ExecutionsPort, notify: Notify
 ) -> bool:
-    """Bring the record in line with its execution; False where it knows better or the recording is deleted.
+    """Bring the record in line with its execution; False where it knows better, or is deleted.
 
     Raises:
         BusyError: somebody else changed the record each time.
@@ -69,7 +69,7 @@ def _explain(change: Change, executions: ExecutionsPort) -> FailureReport:
 
 
 def build_notify(topic_arn: str | None) -> Notify:
-    """Publish to the topic, or nothing where there is none."""
+    """Build the function that publishes to the topic; without a topic it does nothing."""
     if topic_arn is None:
         return lambda _subject, _text: None
     return lambda subject, text: publish_notice(topic_arn, subject, text)
@@ -77,7 +77,7 @@ def build_notify(topic_arn: str | None) -> Notify:
 
 @observed("status")
 def handler(event: Mapping[str, Any], context: Any) -> Json:
-    """One EventBridge event. An execution that somebody started by hand on something else is not ours."""
+    """Settle one EventBridge event. An execution that somebody started on something else is left alone."""
     try:
         change = Change.from_event(event)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Sweep: finds the recordings that no event moved on, and does what the event would have done."""
+"""Sweep: a search for recordings that no event moved on, and the work that the event would have done."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from rem.stage.observe import count, observed
 from rem.stage.settings import SweepSettings
 from rem.stage.work import Budget, Context
 
-MOVED_ON = ("settled", "requeued", "lost")  # what no event had done
+MOVED_ON = ("settled", "requeued", "lost")  # outcomes that an event should have brought
 NEVER_ARRIVED = "The upload was announced but its sound never arrived; send it again."
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One look at what is overdue.
+    """One look at the records that are overdue.
 
     Attributes:
         send: Puts a message on the uploads queue.
-        pause: Called after each look at an execution: DescribeExecution allows 15 a second per account.
+        pause: Called after each look at an execution, as DescribeExecution allows 15 a second per account.
     """
 
     store: Store
@@ -64,7 +64,7 @@ class Sweep:
         return dict(counts)
 
     def _look_at(self, record: Record, bucket: str, lost_before: str) -> str:
-        """What was done: settled, running, requeued, lost, awaited, erased, or moved (by somebody else)."""
+        """Mend one record. Returns settled, running, requeued, lost, awaited, erased, or moved by others."""
         if record.is_deleted:
             Library(self.store, self.catalog).erase(record)
             return "erased"
@@ -75,7 +75,7 @@ class Sweep:
         name = execution_name(record.recording_id, record.key, etag)
         execution = self.executions.find(record.execution_arn or name)
         if execution is None:
-            # Never started, or not finished by Express, which cannot be asked: Standard either way.
+            # It never started, or Express, which cannot be asked, did not finish it: Standard takes both.
             self.send({**build_message(recording, etag), "express": False})
             return self._touch(record, "requeued")
         if execution.is_running:
@@ -105,7 +105,7 @@ def _format(moment: datetime) -> str:
 
 @observed("sweep")
 def handler(event: Mapping[str, Any], context: Context) -> Json:
-    """A schedule's event, or {"staleAfterSeconds": N}: what a server asks for that was down for a while."""
+    """Sweep by schedule, or with {"staleAfterSeconds": N} for a server that was down for a while."""
     settings = SweepSettings.from_env()
     if "staleAfterSeconds" in event:
         settings = settings.model_copy(update={"stale_after_s": event["staleAfterSeconds"]})

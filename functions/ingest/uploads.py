@@ -25,7 +25,7 @@ from rem.core.errors import InputError
 from rem.core.tickets import Ticket, write_ticket
 from rem.library.intake import UploadPlan
 
-PART_URL_S = 3600  # how long a part may be sent; after that GET /uploads/{recordingId} gives a new URL
+PART_URL_S = 3600  # a part may be sent for so long; then GET /uploads/{recordingId} gives a new URL
 
 
 @app.post("/ingest", responses=describe_guarded(IngestResult, 409, 413, 415, 422))
@@ -58,7 +58,7 @@ def read_upload(recording_id: RecordingId) -> UploadState:
 
 @app.post("/uploads/<recordingId>/complete", responses=describe_guarded(IngestResult, 404, 415, 422))
 def complete_upload(recording_id: RecordingId, request: CompleteRequest) -> IngestResult:
-    """Make the recording of its parts. To repeat it does no harm."""
+    """Make the recording of its parts. Repeating the request does no harm."""
     record = read_own(recording_id, Scope.INGEST)
     etags = {part.number: part.etag for part in request.parts}
     is_duplicate = services().intake.complete(record.user_id, recording_id, etags)

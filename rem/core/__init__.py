@@ -2,4 +2,4 @@
 
 from typing import Any
 
-Json = dict[str, Any]  # an object of a JSON document
+Json = dict[str, Any]  # it holds an object of a JSON document

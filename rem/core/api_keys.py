@@ -1,4 +1,4 @@
-"""API keys: how they are made, what is kept of them, what they allow.
+"""API keys: their making, their record, and the uses that they allow.
 
 A key reads `rem_ID_SECRET`. The secret is 256 random bits, so that nobody can guess it from its hash: sha256
 is enough, and costs microseconds. Slow hashes (bcrypt, argon2) are for passwords, which people choose.
@@ -25,7 +25,7 @@ LONGEST_NAME = 80
 
 
 class Scope(StrEnum):
-    """What a key may be used for; the second is for what lies in a pocket and may be lost."""
+    """The uses that a key allows. INGEST is for a device that lies in a pocket and may be lost."""
 
     ALL = "all"
     INGEST = "ingest"
@@ -33,12 +33,13 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is kept of a key: never its secret.
+    """The record of a key, which never holds its secret.
 
     Attributes:
         digest: sha256 of the secret, in hex.
-        device_id: The one device that it is for; None for all of the user's.
-        revoked_at: ISO 8601; None while it is good. Likewise `last_seen_at`, which is true to the hour.
+        device_id: The one device that the key is for; None for all of the user's.
+        revoked_at: ISO 8601; None while the key is good.
+        last_seen_at: ISO 8601, true to the hour; None before the first use.
     """
 
     key_id: str
@@ -52,7 +53,7 @@ class ApiKey:
     last_seen_at: str | None = None
 
     def matches(self, secret: str) -> bool:
-        """Takes as long for a wrong secret as for the right one."""
+        """Compare a secret, in the same time for a wrong one as for the right one."""
         return hmac.compare_digest(hash_secret(secret), self.digest)
 
     def may_touch(self, device_id: str) -> bool:
@@ -85,14 +86,14 @@ class ApiKey:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What may be shown: everything but the hash."""
+        """Show everything but the hash."""
         return {name: value for name, value in self.to_item().items() if name != "digest"}
 
 
 def make_key(
     user_id: str, scope: Scope, created_at: str, device_id: str | None, name: str
 ) -> tuple[ApiKey, str]:
-    """A new key, and its text, which is shown once.
+    """Make a key, and its text, which is shown once.
 
     Raises:
         InputError: a user or device id that could not be one folder of a raw key, or a name too long.
@@ -110,7 +111,7 @@ def make_key(
 
 
 def parse_key(text: str) -> tuple[str, str] | None:
-    """Id and secret; None for what cannot be a key."""
+    """Split a key into id and secret; None for a text that cannot be a key."""
     match = TEXT.fullmatch(text)
     return (match["id"], match["secret"]) if match else None
 
@@ -120,5 +121,5 @@ def hash_secret(secret: str) -> str:
 
 
 def _random_text(count: int) -> str:
-    """Base32 without its padding: a double click marks all of it."""
+    """Make random base32 text without padding, which a double click marks whole."""
     return base64.b32encode(secrets.token_bytes(count)).decode().rstrip("=").lower()

@@ -1,4 +1,4 @@
-"""Cutting a recording: speech regions, chunks at silences, slices of the diarization window grid.
+"""The cutting of a recording: speech regions, chunks at silences, slices of the diarization window grid.
 
 All positions are sample numbers at 16 kHz, so that a cut is exact and times add up to the sample.
 """
@@ -102,14 +102,14 @@ def _find_cut(speech: Sequence[Region], earliest: int, latest: int) -> int:
 
 
 def clip_regions(speech: Sequence[Region], start: int, end: int) -> list[Region]:
-    """The parts of the speech regions that lie in [start, end)."""
+    """Clip the speech regions to [start, end)."""
     clipped = (Region(max(r.start, start), min(r.end, end)) for r in speech)
     return [region for region in clipped if region.end > region.start]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Regions that a model hears as one sound; the silence between them is left out. Never empty."""
+    """One or more regions that a model hears as one sound; the silence between them is left out."""
 
     regions: tuple[Region, ...]
 
@@ -118,7 +118,7 @@ class Clip:
         return sum(region.seconds for region in self.regions)
 
     def find_region(self, at_s: float) -> tuple[Region, float]:
-        """The region heard at a time of the clip, and what to add to reach the time of the recording.
+        """Find the region heard at a time of the clip, and the seconds to add for the recording's time.
 
         Times beyond the clip's end belong to its last region.
         """
@@ -136,8 +136,8 @@ def pack_regions(speech: Sequence[Region], longest_s: float, widest_gap_s: float
     """Put neighbouring regions into clips for a model whose cost is per window, not per second.
 
     Args:
-        longest_s: No clip gets longer by packing; a single longer region stays whole.
-        widest_gap_s: A silence up to this is kept: the model hears the pause. A longer one is cut out.
+        longest_s: Packing makes no clip longer than this; a single longer region stays whole.
+        widest_gap_s: A silence up to this length is kept for the model to hear. A longer one is cut out.
     """
     clips: list[Clip] = []
     for region in speech:
@@ -167,9 +167,9 @@ def plan_slices(samples: int, target_s: float) -> list[Chunk]:
 
 
 def window_count(samples: int, window: int, hop: int) -> int:
-    """How many windows the grid over a whole recording has; the last may reach beyond its end.
+    """Count the windows of the grid over a whole recording; the last may reach beyond its end.
 
-    The same count as pyannote.audio's sliding inference: all whole windows, plus one for a remainder.
+    The count is that of pyannote.audio's sliding inference: all whole windows, plus one for a remainder.
     """
     if samples < window:
         return 1
@@ -178,7 +178,7 @@ def window_count(samples: int, window: int, hop: int) -> int:
 
 
 def slice_windows(chunk: Chunk, samples: int, window: int, hop: int) -> range:
-    """The numbers of the grid's windows that start inside a slice."""
+    """List the numbers of the grid's windows that start inside a slice."""
     total = window_count(samples, window, hop)
     first, end = (-(-edge // hop) for edge in (chunk.start, chunk.end))
     if chunk.end >= samples:

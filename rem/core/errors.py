@@ -14,20 +14,20 @@ Anything else is a bug and fails the execution under its own name.
 
 import json
 
-EXIT_BAD_INPUT = 2  # of `rem`: an InputError or a SetupError
-EXIT_FAILED = 3  # of `rem`: an execution failed
+EXIT_BAD_INPUT = 2  # `rem` ends with it after an InputError or a SetupError
+EXIT_FAILED = 3  # `rem` ends with it where an execution failed
 
 
 class InputError(Exception):
-    """The recording itself cannot be used; the message says what is wrong with it and what to do."""
+    """A recording or a request that cannot be used; the message says what is wrong and what to do."""
 
 
 class SetupError(Exception):
-    """The installation lacks something; the message says what and how to get it."""
+    """An installation that lacks something; the message says what, and how to get it."""
 
 
 class BusyError(Exception):
-    """A service asked to be left alone for a while; `retry_after_s` is what it asked for, if it did."""
+    """A service that asked to be left alone, for `retry_after_s` seconds where it named a time."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -35,15 +35,15 @@ class BusyError(Exception):
 
 
 class BudgetError(Exception):
-    """The invocation's time is nearly up; finished work is stored and the next attempt continues."""
+    """An invocation whose time is nearly up; finished work is stored and the next attempt continues."""
 
 
 class AnswerError(Exception):
-    """A language model's answer cannot be used; the message says why, never what was said."""
+    """An answer of a language model that cannot be used; the message says why and never quotes it."""
 
 
 def parse_cause(cause: str) -> str:
-    """The sentence inside a Lambda error's cause; other causes are sentences already."""
+    """Take the sentence out of a Lambda error's cause; other causes are sentences already."""
     try:
         document = json.loads(cause)
     except json.JSONDecodeError:

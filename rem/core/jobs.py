@@ -1,4 +1,4 @@
-"""What each stage is asked to do: the only parsers of Step Functions events."""
+"""The job of each stage, parsed from its Step Functions event. Nothing else parses these events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ChunkJob:
-    """Transcribe one chunk, or diarize one slice, of a prepared recording."""
+    """The job to transcribe one chunk, or to diarize one slice, of a prepared recording."""
 
     recording: Recording
     prepared_key: str
@@ -30,7 +30,7 @@ class ChunkJob:
 
 @dataclass(frozen=True, slots=True)
 class ClusterJob:
-    """Join all slices of a recording into turns."""
+    """The job to join all slices of a recording into turns."""
 
     recording: Recording
     prepared_key: str
@@ -44,7 +44,7 @@ class ClusterJob:
 
 @dataclass(frozen=True, slots=True)
 class AssembleJob:
-    """Join the words of all chunks with the turns."""
+    """The job to join the words of all chunks with the turns."""
 
     recording: Recording
     prepared_key: str
@@ -61,7 +61,7 @@ class AssembleJob:
 
 @dataclass(frozen=True, slots=True)
 class EnrichJob:
-    """Make one note with one recipe.
+    """The job to make one note with one recipe.
 
     Attributes:
         planned: All recipes of this recording, in the order in which they share the spending ceiling.
@@ -84,10 +84,10 @@ class EnrichJob:
 
 @dataclass(frozen=True, slots=True)
 class PublishJob:
-    """Write the final documents. A silent recording comes here without a transcript and without notes.
+    """The job to write the final documents. A silent recording has neither transcript nor notes.
 
     Attributes:
-        failures: Of optional recipes, by recipe: {"error", "message"}.
+        failures: {"error", "message"} of each optional recipe that failed, by recipe.
     """
 
     recording: Recording
@@ -112,5 +112,5 @@ class PublishJob:
 
 
 def _read_failure(failure: Mapping[str, str]) -> dict[str, str]:
-    """What a Catch passes on: Error always, Cause mostly."""
+    """Read what a Catch passes on: always Error, mostly Cause."""
     return {"error": failure["Error"], "message": parse_cause(failure.get("Cause", ""))}

@@ -1,4 +1,4 @@
-"""What a counting device sent, session by session: what arrived, what is missing, what it lost itself."""
+"""The ledger of a device that counts its recordings: per session, those received, missing and lost."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rem.core import Json
 from rem.core.records import Record
 
 Range = tuple[int, int]  # inclusive
-MOST_COUNTED = 2000  # newest recordings of a device that its ledger looks at: a week of 5-minute chunks
-MOST_RESENT = 1000  # recordings that one answer asks for; the next answer asks for the next ones
+MOST_COUNTED = 2000  # the ledger looks at this many newest recordings: a week of 5-minute chunks
+MOST_RESENT = 1000  # one answer asks for this many recordings, the next answer for the next ones
 SAID = ("battery", "lost", "clock", "fw")  # what a device tells about itself with a recording
 NUMBER_AT_END = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]{1,18})")
 
@@ -25,7 +25,7 @@ class Arrival:
 
     Attributes:
         seq: Its number within the session, from 0.
-        lost: Recordings that the device could not keep, counted since it was first switched on.
+        lost: The device's count of recordings that it could not keep, since it was first switched on.
     """
 
     session_id: str
@@ -44,7 +44,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class SessionLedger:
-    """Every number from 0 to the highest that arrived is in one of the three."""
+    """A session's numbers: received, missing and lost together cover 0 to the highest that arrived."""
 
     session_id: str
     started_at: str
@@ -64,11 +64,11 @@ class SessionLedger:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Sessions, the newest first.
+    """A device's sessions, the newest first.
 
     Attributes:
-        lost: The device's own count of what it could not keep, as it said last; None where it never did.
-        resend: Ids of what is missing; the device sends those that it still has.
+        lost: The device's latest count of recordings that it could not keep; None where it never told one.
+        resend: Ids of missing recordings; the device sends those that it still has.
     """
 
     sessions: Sequence[SessionLedger]
@@ -88,7 +88,7 @@ def read_records(records: Sequence[Record], *, is_all: bool) -> Ledger:
 
     Args:
         records: The newest first.
-        is_all: False: there are older ones, and the oldest session here may have begun among them.
+        is_all: False where older records exist: the oldest session here may have begun among them.
     """
     arrivals = [arrival for record in records if (arrival := Arrival.from_record(record))]
     if not is_all and arrivals:
@@ -110,10 +110,10 @@ def _find_last(values: Iterable[Any]) -> Any:
 
 
 def build_ledger(arrivals: Iterable[Arrival]) -> Ledger:
-    """Find the gaps in what arrived. The order of the arrivals and repeated ones make no difference.
+    """Find the gaps between arrivals. Neither their order nor repetitions make a difference.
 
-    A gap across which the device's own count grew by at least the gap's length is lost: it was never kept.
-    Any other gap is missing, and may still be on the device.
+    A gap is lost where the device's own count grew by at least its length: these recordings were never kept.
+    Any other gap is missing: its recordings may still be on the device.
     """
     by_session: dict[str, dict[int, Arrival]] = defaultdict(dict)
     for arrival in sorted(arrivals, key=lambda a: (a.started_at, a.recording_id)):
@@ -126,7 +126,7 @@ def build_ledger(arrivals: Iterable[Arrival]) -> Ledger:
 
 
 def _settle(arrivals: Sequence[Arrival]) -> tuple[SessionLedger, Iterator[str]]:
-    """One session, its arrivals sorted by number; and the ids of what is missing."""
+    """Build one session from arrivals sorted by number, and name its missing recordings."""
     missing: list[Range] = []
     lost: list[Range] = []
     if arrivals[0].seq > 0:
@@ -150,7 +150,7 @@ def _grew(before: Arrival, after: Arrival) -> int:
 
 
 def _to_ranges(numbers: Sequence[int]) -> list[Range]:
-    """Sorted numbers as ranges: neighbours have the same distance to their position."""
+    """Group sorted numbers into ranges, whose members have the same distance to their position."""
     ranges: list[Range] = []
     for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
         members = [number for _, number in run]
@@ -159,7 +159,7 @@ def _to_ranges(numbers: Sequence[int]) -> list[Range]:
 
 
 def _name_missing(known: Arrival, missing: Sequence[Range]) -> Iterator[str]:
-    """Ids of recordings that never arrived, where the device's ids end with a number that counts along."""
+    """Derive the ids of missing recordings, where the device's ids end with a number that counts along."""
     match = NUMBER_AT_END.fullmatch(known.recording_id)
     if match is None:
         return

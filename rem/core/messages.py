@@ -1,4 +1,4 @@
-"""The messages on the uploads queue: what they announce, and how to say it again."""
+"""The messages on the uploads queue: reading those of S3 and of devices, and writing one like S3's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rem.core.recordings import Recording
 
 
 def parse_message(body: Mapping[str, Any]) -> Iterator[tuple[Recording, str]]:
-    """The recordings that a message announces, each with what tells its content apart.
+    """Read the recordings that a message announces, each with a mark of its content (S3's ETag, or none).
 
     Three kinds arrive on the queue: S3's event notification (one or more uploads), S3's test event (nothing),
     and the older job message, which names a recording by itself.
@@ -32,6 +32,6 @@ def parse_message(body: Mapping[str, Any]) -> Iterator[tuple[Recording, str]]:
 
 
 def build_message(recording: Recording, etag: str) -> dict[str, Any]:
-    """S3's own event, reduced to what the starter reads: the execution gets the name it would have had."""
+    """Build S3's event, reduced to the fields that the starter reads: they give the execution its name."""
     stored = {"key": quote(recording.key), "eTag": etag}
     return {"Records": [{"s3": {"bucket": {"name": recording.bucket}, "object": stored}}]}

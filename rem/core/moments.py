@@ -1,4 +1,4 @@
-"""Reads moments as people and recorders write them, and doubts those that cannot be."""
+"""Moments as people and recorders write them, some of which cannot be true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things lie in S3, and the names that make repeated work recognisable."""
+"""Object keys, and the names by which repeated work is recognised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-FINGERPRINT_HEX = 20  # 80 bits: collisions within one recording's artifacts are out of the question
+FINGERPRINT_HEX = 20  # 80 bits: within one recording they do not collide in practice
 EXECUTION_NAME_MAX = 80  # Step Functions' limit
 DOCUMENT_FORMATS = ("json", "srt", "vtt", "txt", "md")
 
@@ -19,8 +19,8 @@ def compute_fingerprint(
 
     Args:
         version: Raised by hand when the stage's code changes its output.
-        inputs: Fingerprints or ETags of what the stage reads, in order.
-        settings: Only those settings that change the result (not memory, not thread counts).
+        inputs: Fingerprints or ETags of the objects that the stage reads, in order.
+        settings: Only those that change the result; neither memory nor thread counts do.
     """
     identity = [stage, version, list(inputs), dict(sorted(settings.items()))]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode())
@@ -32,7 +32,7 @@ def artifact_key(recording_id: str, stage: str, fingerprint: str, extension: str
 
 
 def parse_fingerprint(key: str) -> str:
-    """The fingerprint inside an artifact's key."""
+    """Take the fingerprint out of an artifact's key."""
     return key.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
@@ -41,7 +41,7 @@ def transcript_key(user_id: str, device_id: str, recording_id: str, extension: s
 
 
 def execution_name(recording_id: str, key: str, content: str) -> str:
-    """The name of the one execution that a recording's content may start.
+    """Name the one execution that a recording's content may start.
 
     SQS delivers twice and S3 may report one upload twice; the same name makes Step Functions start it once.
     A recording id too long for the limit is cut: the hash over key and content keeps the name unique.

@@ -1,4 +1,4 @@
-"""What makes a note: a recipe is data, a file of functions/enrich/recipes or of a person's own folder."""
+"""Recipes, which make notes: data from files of functions/enrich/recipes or of a person's own folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-SMALLEST_INPUT_TOKENS = 2_000  # below it the rules and the prompt leave no room for a transcript
-MERGE_FACTOR = 6  # an answer is this much smaller than what was read, or merging would never end
+SMALLEST_INPUT_TOKENS = 2_000  # with less, the rules and the prompt leave no room for a transcript
+MERGE_FACTOR = 6  # an answer must be this much smaller than its input, or merging would never end
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,16 @@ class Recipe:
     """One kind of note.
 
     Attributes:
-        output: Name of the schema that the note has (functions/enrich/schemas.py).
-        prompt: What the model is told; empty where the output is vectors.
+        output: Name of the note's schema (functions/enrich/schemas.py).
+        prompt: Instruction to the model; empty where the output is vectors.
         model: Empty for the one that the settings name.
         max_input_tokens: A longer transcript is read in parts.
-        max_output_tokens: The answer's limit, per request.
-        required: Whether the recording fails with it; otherwise its error is written down.
+        max_output_tokens: Limit of one answer.
+        required: True where the recording fails with this note; else only the note's error is recorded.
         languages: Codes of rem/core/languages.tsv; empty for any.
         min_speech_s: A recording with less speech does not get this note.
-        merge: How the notes of parts become one: joined, or given back to the model as one more request.
-        dimensions: Length of a vector; None for the model's own.
+        merge: Way in which notes of parts become one: joined, or given to the model in one more request.
+        dimensions: Length of a vector; None for the model's default.
     """
 
     name: str
@@ -42,7 +42,11 @@ class Recipe:
     dimensions: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises: ValueError: a value that could not work."""
+        """Check the values.
+
+        Raises:
+            ValueError: a value could not work.
+        """
         if not NAME.fullmatch(self.name):
             raise ValueError(f"the name '{self.name}' must be lower-case letters, digits and dashes")
         if self.max_input_tokens < SMALLEST_INPUT_TOKENS:
@@ -58,13 +62,13 @@ class Recipe:
 def pick_recipes(
     recipes: Iterable[Recipe], names: Sequence[str], language: str | None, speech_s: float
 ) -> list[Recipe]:
-    """The recipes that a recording gets, required ones first: they come first out of the spending ceiling.
+    """Choose the recipes of a recording, required ones first: they are the first to spend the budget.
 
     Args:
-        names: Only these; `all` for every recipe.
+        names: The recipes to choose from; `all` for every recipe.
 
     Raises:
-        KeyError: a name that no recipe has.
+        KeyError: no recipe has one of the names.
     """
     known = {recipe.name: recipe for recipe in recipes}
     chosen = (

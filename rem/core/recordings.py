@@ -10,8 +10,12 @@ from typing import Any
 
 from rem.core.errors import InputError
 
-STARTED_AT, ENDED_AT, SHA256 = "started-at", "ended-at", "sha256"  # S3 metadata of an uploaded sound
-SAMPLE_RATE_HZ = 16_000  # what Whisper, Silero and pyannote are trained on
+STARTED_AT, ENDED_AT, SHA256 = (
+    "started-at",
+    "ended-at",
+    "sha256",
+)  # names in a sound's S3 metadata
+SAMPLE_RATE_HZ = 16_000  # Whisper, Silero and pyannote are trained on it
 
 RAW_KEY = re.compile(
     r"raw/(?P<user>[^/]+)/(?P<device>[^/]+)/(?P<year>\d{4})/(?P<month>\d\d)/(?P<day>\d\d)/"
@@ -22,11 +26,11 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a device sent.
+    """A sound that a device sent.
 
     Attributes:
         started_at: ISO 8601 with offset; a raw key carries only the day (midnight UTC).
-        key: Where the audio lies in the bucket.
+        key: Object key of the audio.
     """
 
     recording_id: str
@@ -50,7 +54,7 @@ class Recording:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Recording:
-        """Read it from an execution's input (also the older job message, whose fields are the same)."""
+        """Read an execution's input, or the older job message, which has the same fields."""
         fields = ("recordingId", "userId", "deviceId", "startedAt", "bucket", "key")
         missing = [name for name in fields if not event.get(name)]
         if missing:
@@ -72,7 +76,7 @@ def raw_key(user_id: str, device_id: str, started_at: datetime, recording_id: st
     """Build the key under which a recording is uploaded.
 
     Raises:
-        InputError: an id that could not be one folder of a key.
+        InputError: an id cannot be one folder of a key.
     """
     for name, value in (("user", user_id), ("device", device_id), ("recording", recording_id)):
         if not ID.fullmatch(value):

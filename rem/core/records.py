@@ -1,4 +1,4 @@
-"""A recording's record: who recorded it, how far it is, and what is known of it by now.
+"""The record of a recording: its identity, its status, and everything that is known of it by now.
 
 The only place that knows the names under which a catalog stores a record's attributes.
 """
@@ -14,7 +14,7 @@ from rem.core.recordings import Recording
 
 
 class Status(StrEnum):
-    """A recording's life. Only forward: a late duplicate never moves a record back."""
+    """The stations of a recording's life, which moves only forward: a late duplicate changes nothing."""
 
     UPLOADED = "UPLOADED"
     TRANSCRIBING = "TRANSCRIBING"
@@ -25,16 +25,16 @@ class Status(StrEnum):
 
     @property
     def rank(self) -> int:
-        """ERROR ranks with TRANSCRIBING: a redrive may still finish, a finished recording never fails.
+        """Rank ERROR with TRANSCRIBING: a redrive may still finish, but a finished recording never fails.
 
-        DELETED is the last: no stage that was still at work brings a recording back.
+        DELETED ranks highest: no stage that was still at work brings a recording back.
         """
         ranks = {"UPLOADED": 0, "TRANSCRIBING": 1, "ERROR": 1, "TRANSCRIBED": 2, "COMPLETE": 3, "DELETED": 4}
         return ranks[self.value]
 
 
 FINISHED = (Status.COMPLETE, Status.ERROR)  # no stage is at work on these
-UPLOAD = "upload"  # the stage of a recording whose sound never arrived
+UPLOAD = "upload"  # it stands for the stage where the sound never arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class FailureReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What a catalog keeps of a recording.
+    """A recording as a catalog keeps it.
 
     Attributes:
         key: Object key of the sound.
@@ -162,7 +162,7 @@ class Record:
         return Record(**kept, status=Status.DELETED, status_rank=Status.DELETED.rank)
 
 
-NAMES = {  # of the attributes, in a catalog and in the API
+NAMES = {  # a catalog and the API know the attributes by these names
     "user_id": "userId",
     "recording_id": "recordingId",
     "device_id": "deviceId",
@@ -194,7 +194,7 @@ NAMES = {  # of the attributes, in a catalog and in the API
 }
 IDENTITY = ("user_id", "recording_id", "device_id", "started_at", "key", "created_at", "updated_at")
 ATTRIBUTES = {name: attribute for attribute, name in NAMES.items()}
-OF_THE_CATALOG = ("createdAt", "updatedAt")  # written by the catalog itself, never by a change
+OF_THE_CATALOG = ("createdAt", "updatedAt")  # the catalog itself writes these, never a change
 
 
 def to_fields(changes: Mapping[str, Any]) -> dict[str, Any]:

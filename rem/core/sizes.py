@@ -1,3 +1,3 @@
-"""Sizes of AWS Lambda that several rooms count with."""
+"""Sizes of AWS Lambda with which several packages calculate."""
 
 VCPU_MB = 1769  # Lambda gives one vCPU per 1,769 MB

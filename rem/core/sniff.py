@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-HEAD_BYTES = 4096  # enough for every signature below
+HEAD_BYTES = 4096  # every signature below lies within
 UNKNOWN = "bin"  # the extension of content that no signature names
 FTYP_AUDIO = (b"M4A ", b"M4B ", b"M4P ")
 FTYP_IMAGE = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
@@ -152,7 +152,7 @@ def _sniff_signature(head: bytes) -> str | None:
 
 
 def _sniff_frames(head: bytes) -> str | None:
-    """Streams without a header begin with a frame: 11 or 12 set bits, then what it is."""
+    """Recognize streams without a header by their first frame: 11 or 12 set bits, then the kind."""
     if head[:1] == b"\x56" and len(head) > 1 and head[1] & 0xE0 == 0xE0:  # LATM's sync word, 11 bits
         return "loas"
     if len(head) < 4 or head[0] != ADTS_OR_MPEG:

@@ -1,7 +1,7 @@
-"""Tickets: what lets one part of one upload in, for a while, without a key.
+"""Tickets, each of which admits one part of one upload for a while, without a key.
 
-On AWS a part's URL is presigned by S3. The laptop's S3 checks no signature and only the laptop reaches it,
-so its gateway takes the parts in, each with a ticket that nobody but the server can write.
+On AWS, S3 presigns a part's URL. The laptop's S3 checks no signature and only the laptop reaches it, so its
+gateway takes the parts in, each with a ticket that nobody but the server can write.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One part of one upload.
+    """The permission to send one part of one upload.
 
     Attributes:
-        size_bytes: What the part has to have, to the byte.
+        size_bytes: Exact size that the part must have.
         expires_at: Seconds since 1970.
     """
 
@@ -30,13 +30,13 @@ class Ticket:
 
 
 def write_ticket(ticket: Ticket, secret: str) -> str:
-    """The ticket as text that fits into a path."""
+    """Sign a ticket, and write it as text that fits into a path."""
     content = json.dumps(asdict(ticket), separators=(",", ":")).encode()
     return f"{_encode(content)}.{_encode(_sign(content, secret))}"
 
 
 def read_ticket(text: str, secret: str, now: float) -> Ticket | None:
-    """None for one that was made up or changed, or has expired."""
+    """Read a ticket; None for one that was made up or changed, or has expired."""
     content_text, _, signature_text = text.partition(".")
     try:
         content, signature = _decode(content_text), _decode(signature_text)

@@ -1,1 +1,1 @@
-"""Pure reading of Step Functions executions: histories, status changes, failures."""
+"""Step Functions executions, read without I/O: histories, status changes, failures."""

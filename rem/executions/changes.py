@@ -1,4 +1,4 @@
-"""How news about an execution changes a recording's record; late, lost and repeated news included."""
+"""Changes of a record by news about its execution, which may come late, twice or never."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rem.executions.statuses import PENDING_REDRIVE, RUNNING, SUCCEEDED, UNSUCCE
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An execution's status at some moment, as an event or DescribeExecution tells it.
+    """An execution's status at some moment, from an event or from DescribeExecution.
 
     Attributes:
         started_at: ISO 8601 in UTC with milliseconds, so that text order is time order.
-        is_current: Asked for just now, not a message that may have been on its way for a while.
+        is_current: True where the status was asked for just now; a message may have been on its way for long.
     """
 
     execution_arn: str
@@ -55,7 +55,7 @@ class Change:
 
     @classmethod
     def from_execution(cls, execution: Execution) -> Change:
-        """Take the execution as it is now for news.
+        """Take the execution's present status for news.
 
         Raises:
             InputError: the execution's input is no recording.
@@ -78,16 +78,16 @@ class Change:
 
     @property
     def order(self) -> int:
-        """Grows along an execution's life: running, ended, running again, ended again."""
+        """Number the status along the execution's life: running, ended, running again, ended again."""
         return order_status(self.redrive_count, self.status)
 
 
 def apply_change(record: Record | None, change: Change, error: FailureReport | None) -> Record | None:
     """Bring a record in line with its execution; None where the record knows better.
 
-    A COMPLETE recording stays so. Of one execution only later news counts, of two the one started later.
-    What was asked for just now also counts where it repeats the last news and the record says otherwise: a
-    Lambda that outlived its execution has moved the record since.
+    A COMPLETE recording stays so. Of one execution only later news counts, of two executions the one that
+    started later. A status that was asked for just now also counts where it repeats the last news but the
+    record says otherwise: then a Lambda that outlived its execution has moved the record since.
 
     Args:
         record: None where the recording has none.

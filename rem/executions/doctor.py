@@ -1,4 +1,4 @@
-"""What a failure means and what mends it: one sentence and the commands, from facts alone."""
+"""The meaning of a failure, and its remedy: one sentence and the commands, from facts alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rem.executions.history import Failure
 from rem.executions.statuses import ABORTED, TIMED_OUT
 
-MOST_MEMORY_MB, MOST_TIMEOUT_S = 10_240, 900  # what Lambda allows
+MOST_MEMORY_MB, MOST_TIMEOUT_S = 10_240, 900  # the most that Lambda allows
 MEMORY_STEP_MB = 64
 OUT_OF_MEMORY = re.compile(r"signal: killed|OutOfMemory|MemoryError|Cannot allocate memory")
 LAMBDA_TIMED_OUT = re.compile(r"timed out after ([\d.]+) seconds")
@@ -21,7 +21,7 @@ DEPLOY = "make deploy                 # at home: start `rem up` again"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What stages.yaml gives the stage that failed."""
+    """The limits that stages.yaml gives the stage that failed."""
 
     memory_mb: int
     timeout_s: int
@@ -29,11 +29,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class FailureFacts:
-    """One failed execution: what the diagnosis looks at.
+    """The facts of one failed execution, from which the diagnosis follows.
 
     Attributes:
-        execution: How commands name it.
-        limits: Of the failed state's function; None where it is not known.
+        execution: The name that commands take.
+        limits: Those of the failed state's function; None where they are not known.
         max_memory_mb: Peak that Lambda reported for the failed invocation; None where no log was found.
     """
 
@@ -46,7 +46,7 @@ class FailureFacts:
 
     @property
     def stage(self) -> str:
-        """The state's entry in stages.yaml."""
+        """Name the state's entry in stages.yaml."""
         return self.failure.state.lower()
 
     @property
@@ -56,7 +56,11 @@ class FailureFacts:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A kind for scripts, a sentence for people, commands (or steps, as # comments) in order."""
+    """The kind of a failure for scripts, its sentence for people, and its remedy.
+
+    Attributes:
+        commands: Commands, or steps as # comments, in order.
+    """
 
     kind: str
     sentence: str
@@ -64,7 +68,7 @@ class Diagnosis:
 
 
 def diagnose(facts: FailureFacts) -> Diagnosis:
-    """The first rule that fits; what no rule knows is a bug."""
+    """Take the diagnosis of the first rule that fits. A failure that no other rule knows is a bug."""
     return next(found for rule in RULES if (found := rule(facts)) is not None)
 
 
@@ -221,7 +225,7 @@ def _redrive(facts: FailureFacts) -> tuple[str, ...]:
 
 
 def _raise_limit(facts: FailureFacts, name: str) -> tuple[str, ...]:
-    """The step to take in the tuning file, unless Lambda's own limit is reached."""
+    """Name the step to take in the tuning file, unless Lambda's own limit is reached."""
     if facts.limits is None:
         return (f"# Raise {facts.stage}.{name} in {TUNING_FILE}.", DEPLOY, *_redrive(facts))
     if name == "memory_mb":

@@ -55,12 +55,12 @@ class Execution:
 
     @property
     def seconds(self) -> float:
-        """Time from start to end, or until now. AWS counts the wait between an end and a redrive as well."""
+        """Measure from start to end, or until now, including the wait for a redrive, as AWS does."""
         return ((self.stopped_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
     @property
     def recording_id(self) -> str:
-        """The recording that the input names; empty where it names none."""
+        """Read the recording that the input names; empty where it names none."""
         document = json.loads(self.input or "{}")
         return str(document.get("recordingId", "")) if isinstance(document, dict) else ""
 

@@ -1,4 +1,4 @@
-"""Find the optional notes that failed while their recording completed, and say why."""
+"""Optional notes that failed while their recording completed, and the reasons."""
 
 from __future__ import annotations
 

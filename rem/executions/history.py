@@ -1,4 +1,4 @@
-"""What an execution's history says about each state: pure, the same for the laptop and AWS."""
+"""The states and failures that an execution's history tells of, on the laptop as on AWS."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from rem.core.errors import parse_cause
 
-HistoryEvent = Mapping[str, Any]  # one element of GetExecutionHistory's `events`
-FAILURES = {  # event type -> where its error and cause are
+HistoryEvent = Mapping[str, Any]  # it is one element of GetExecutionHistory's `events`
+FAILURES = {  # the details of each event type have its error and cause
     "TaskFailed": "taskFailedEventDetails",
     "TaskTimedOut": "taskTimedOutEventDetails",
     "TaskStartFailed": "taskStartFailedEventDetails",
@@ -34,7 +34,7 @@ REQUEST_ID = re.compile(r"\brequestId\W+([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an execution ended without success.
+    """The reason why an execution ended without success.
 
     Attributes:
         status: FAILED, TIMED_OUT or ABORTED.
@@ -63,7 +63,7 @@ class Attempt:
 
     @property
     def request_id(self) -> str:
-        """Lambda's id of the invocation, where the cause names it: the way to its log lines."""
+        """Find Lambda's id of the invocation, by which its log lines are found; empty where unknown."""
         match = REQUEST_ID.search(self.cause)
         return match[1] if match else ""
 
@@ -73,8 +73,8 @@ class StateVisit:
     """One entry into a state; a Map enters its inner states once per item.
 
     Attributes:
-        function: Name or ARN of the Lambda that a Task calls.
         input, output: JSON text, empty where the history was read without data.
+        function: Name or ARN of the Lambda that a Task calls.
     """
 
     name: str
@@ -88,21 +88,21 @@ class StateVisit:
 
     @property
     def failed_attempt(self) -> Attempt | None:
-        """The last try, if it failed and the state was not left."""
+        """Return the last attempt, if it failed and the state was not left."""
         if self.left_at is None and self.attempts and self.attempts[-1].error:
             return self.attempts[-1]
         return None
 
 
 def find_failure(status: str, newest_first: Iterable[HistoryEvent]) -> Failure:
-    """The state behind an execution's end, and its error; reads no further back than it must.
+    """Find the state behind an execution's end, and its error, reading no further back than needed.
 
     A failed task is followed along its chain of events to the state's entry. An execution that was stopped or
-    ran out of time has no failed task: then it is the newest state that was entered and not left.
+    ran out of time has no failed task: its state is the newest one that was entered and not left.
     """
     error = cause = ""
     left: Counter[str] = Counter()
-    wanted: int | None = None  # the next event of the failed task's chain; 0 where the chain broke off
+    wanted: int | None = None  # it is the next event of the failed task's chain; 0 where the chain broke off
     for event in newest_first:
         kind = event["type"]
         if kind in ENDS and not error:
@@ -129,14 +129,14 @@ def _read_error(event: HistoryEvent) -> str:
 
 
 def read_visits(events: Iterable[HistoryEvent]) -> list[StateVisit]:
-    """Every state that was entered, in order of entry.
+    """Read every state that was entered, in order of entry.
 
     Args:
         events: Oldest first. A redrive may go on in a state without entering it again: its new attempts are
             added to the visit that was not left.
     """
     visits: list[StateVisit] = []
-    owners: dict[int, StateVisit] = {}  # event id -> the visit that it belongs to
+    owners: dict[int, StateVisit] = {}  # each event id belongs to a visit
     for event in events:
         kind, at = event["type"], event["timestamp"]
         owner = owners.get(event.get("previousEventId", 0))
@@ -178,7 +178,7 @@ def _find_open(visits: Sequence[StateVisit], owner: StateVisit | None, name: str
 def _find_scheduled(
     visits: Sequence[StateVisit], owner: StateVisit | None, function: str
 ) -> StateVisit | None:
-    """The chain's own visit; after a redrive, the unfinished one that calls the same function."""
+    """Find the chain's own visit; after a redrive, the unfinished one that calls the same function."""
     if owner is not None and owner.kind == "Task" and owner.left_at is None:
         return owner
     unfinished = [v for v in visits if v.kind == "Task" and v.left_at is None]
@@ -195,7 +195,7 @@ def _read_function(event: HistoryEvent) -> str:
 
 @dataclass
 class StateProgress:
-    """One Task state: how often it was entered and left, and when."""
+    """The progress of one Task state: how often it was entered and left, and when."""
 
     name: str
     first_entered: datetime
@@ -209,12 +209,12 @@ class StateProgress:
 
     @property
     def seconds(self) -> float:
-        """From the first entry to the last exit; 0 while nothing has left."""
+        """Measure from the first entry to the last exit; 0 before the first exit."""
         return (self.last_left - self.first_entered).total_seconds() if self.last_left else 0.0
 
 
 def read_states(events: Iterable[Mapping[str, Any]]) -> dict[str, StateProgress]:
-    """The Task states that were entered so far, in order of their first entry.
+    """Read the Task states that were entered so far, in order of their first entry.
 
     Args:
         events: As GetExecutionHistory gives them, oldest first.

@@ -1,1 +1,1 @@
-"""What people and devices do with recordings, on the ports."""
+"""Everything that people and devices do with recordings, on the ports."""

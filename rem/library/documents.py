@@ -1,4 +1,4 @@
-"""The documents of a transcript in S3: JSON, and what is rendered from it."""
+"""The documents of a transcript in the store: JSON, and the formats that are rendered from it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CONTENT_TYPES = {
 
 
 def put_names(transcript: Transcript, given_names: Mapping[str, str]) -> Transcript:
-    """What a person called a voice, else what the recording itself says its name is."""
+    """Name each voice as a person did, else as the recording itself does."""
     found = transcript.notes.get("speaker-names", {}).get("names", [])
     return apply_names(transcript, {item["label"]: item["name"] for item in reversed(found)}, given_names)
 
 
 def write_documents(store: Store, transcript: Transcript) -> str:
-    """Write every document anew, the JSON last: who finds it finds the others. Its key."""
+    """Write every document anew, and the JSON last, so that its reader finds the others. Returns its key."""
     recording = transcript.recording
     keys = {
         extension: transcript_key(recording.user_id, recording.device_id, recording.recording_id, extension)

@@ -1,4 +1,4 @@
-"""Takes recordings in: checks them, knows them again, and stores each exactly once."""
+"""Intake of recordings: check them, recognise repeats, and store each exactly once."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from rem.library.library import NotFoundError
 from rem.ports import Catalog, Store, StoredPart, Uploads
 
 MIB = 2**20
-SMALL_BYTES = 4 * MIB  # in one request: Lambda takes 6 MB, and base64 makes 4/3 of it
+SMALL_BYTES = 4 * MIB  # fits one request: Lambda takes 6 MB, and base64 makes 4/3 of it
 PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
 LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
 FORMAT = re.compile(r"[a-z0-9]{1,8}")
-CLAIM = timedelta(minutes=2)  # longer than the API's Lambda lives: a claim without sound is free after it
+CLAIM = timedelta(minutes=2)  # a claim without sound is free after it; no Lambda of the API lives as long
 
 
 class ConflictError(InputError):
-    """The id is taken by other bytes, or by another device."""
+    """An id that other bytes, or another device, have already."""
 
 
 class TooLargeError(InputError):
-    """More than one request, or any upload, may carry."""
+    """A recording larger than one request, or any upload, may carry."""
 
 
 class NotAudioError(InputError):
-    """The bytes are surely no recording."""
+    """Bytes that are surely no recording."""
 
 
 class ChecksumError(InputError):
-    """What arrived is not what was sent."""
+    """Bytes that arrived other than they were sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What a device says about a recording before its bytes are looked at.
+    """The announcement of a recording by its device, before anybody reads the bytes.
 
     Attributes:
-        recording_id: None to have one made from the device and the content.
-        sha256: Of the whole file, in hex.
+        recording_id: None to derive one from the device and the content.
+        sha256: Hash of the whole file, in hex.
         details: Further attributes of the record: ended_at, session_id, seq, battery, lost, clock, fw.
     """
 
@@ -79,7 +79,7 @@ class OpenUpload:
 
 @dataclass(frozen=True, slots=True)
 class UploadPlan:
-    """Which parts an upload has, and which have arrived. No parts: the recording is there already."""
+    """The parts of an upload, arrived or not. None at all: the recording is stored already."""
 
     recording_id: str
     key: str
@@ -94,7 +94,7 @@ class UploadPlan:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Where recordings come in.
+    """The door by which recordings come in.
 
     Attributes:
         bucket: Name of the store's bucket; it becomes part of the recording's identity.
@@ -107,14 +107,14 @@ class Intake:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def accept(self, user_id: str, announced: Announcement, audio: bytes) -> tuple[str, bool]:
-        """Store a small recording; its id, and whether it was there already.
+        """Store a small recording. Returns its id, and True where it was stored already.
 
         The record is written before the object, so that no event meets a recording that nobody announced.
 
         Raises:
-            TooLargeError, NotAudioError, ChecksumError: what is wrong with the bytes.
+            TooLargeError, NotAudioError, ChecksumError: the bytes cannot be taken.
             ConflictError: the id has other bytes.
-            BusyError: the same id is being sent at this moment.
+            BusyError: somebody sends the same id at this moment.
         """
         if len(audio) > SMALL_BYTES:
             raise TooLargeError(
@@ -141,11 +141,13 @@ class Intake:
             kind: The file's extension, as sniff_audio tells it.
 
         Raises:
-            TooLargeError, NotAudioError: it cannot be taken.
+            TooLargeError, NotAudioError: the recording cannot be taken.
             ConflictError: the id has other bytes.
         """
         if size_bytes > LARGEST_BYTES:
-            raise TooLargeError(f"the recording has {size_bytes} bytes; at most {LARGEST_BYTES} can be taken")
+            raise TooLargeError(
+                f"the recording has {size_bytes} bytes; at most {LARGEST_BYTES} can be taken: split it"
+            )
         if not FORMAT.fullmatch(kind):
             raise NotAudioError(f"'{kind}' is no format: send the file's extension, e.g. m4a")
         digest = announced.sha256 or ""
@@ -163,7 +165,7 @@ class Intake:
         return self.describe(user_id, recording.recording_id)
 
     def describe(self, user_id: str, recording_id: str) -> UploadPlan:
-        """The state of an open upload.
+        """Describe an open upload.
 
         Raises:
             NotFoundError: no upload of this id is open.
@@ -176,14 +178,14 @@ class Intake:
         return UploadPlan(recording_id, upload.key, upload.upload_id, PART_BYTES, parts)
 
     def complete(self, user_id: str, recording_id: str, etags: Mapping[int, str]) -> bool:
-        """Make the object of its parts; whether it was there already.
+        """Make the object of its parts. Returns True where it was stored already.
 
         Args:
-            etags: By part number, as S3 answered each part.
+            etags: The answer of S3 to each part, by part number.
 
         Raises:
             NotFoundError: no upload of this id is open.
-            ChecksumError: parts are missing or are not those that were sent; the message names them.
+            ChecksumError: parts are missing or damaged; the message names them.
         """
         record = self.catalog.read(user_id, recording_id)
         if record is not None and self.store.exists(record.key):
@@ -205,7 +207,7 @@ class Intake:
         return False
 
     def abort(self, user_id: str, recording_id: str) -> None:
-        """End an open upload: its parts and its record go.
+        """End an open upload, and delete its parts and its record.
 
         Raises:
             NotFoundError: no upload of this id is open.
@@ -217,11 +219,11 @@ class Intake:
     def _claim(
         self, user_id: str, announced: Announcement, kind: str, digest: str, size_bytes: int
     ) -> Recording:
-        """Write the record where there is none; else the recording as it was announced first.
+        """Write the record where there is none. Returns the recording as it was first announced.
 
         Raises:
             ConflictError: the id belongs to other bytes or to another device.
-            BusyError: it was claimed for other bytes just now, and they may still arrive.
+            BusyError: the id was claimed for other bytes just now, and they may still arrive.
         """
         recording = self._identify(user_id, announced, kind, digest)
         new = replace(Record.begin(recording), sha256=digest, size_bytes=size_bytes, **announced.details)
@@ -231,7 +233,9 @@ class Intake:
         if record is None or record.is_deleted:
             raise BusyError(f"{recording.recording_id} was deleted just now: send it again in an hour")
         if record.device_id != recording.device_id:
-            raise ConflictError(f"{recording.recording_id} is a recording of {record.device_id}")
+            raise ConflictError(
+                f"{recording.recording_id} is a recording of {record.device_id}: use another id"
+            )
         known = record.to_recording(self.bucket)
         if record.sha256 == digest:
             return known
@@ -241,7 +245,7 @@ class Intake:
         return self._take_over(recording, record, new)
 
     def _take_over(self, recording: Recording, record: Record, new: Record) -> Recording:
-        """Bytes that never arrived do not hold an id for ever."""
+        """Give the id of bytes that never arrived to others."""
         name = recording.recording_id
         if datetime.fromisoformat(record.updated_at) > self.now() - CLAIM:
             raise BusyError(f"other bytes are being sent as {name}: try again in a while")
@@ -252,7 +256,7 @@ class Intake:
         return recording
 
     def _identify(self, user_id: str, announced: Announcement, kind: str, digest: str) -> Recording:
-        """Without an id the content makes one, so that a repeat after a lost answer is known again."""
+        """Derive an id that is not given from the content: a repeat after a lost answer is recognised."""
         started_at = announced.started_at.astimezone(UTC)
         recording_id = announced.recording_id or f"{announced.device_id[:100]}-{digest[:16]}"
         key = raw_key(user_id, announced.device_id, started_at, recording_id, kind)
@@ -260,9 +264,10 @@ class Intake:
         return Recording(recording_id, user_id, announced.device_id, moment, self.bucket, key)
 
     def _check_same(self, recording: Recording, digest: str) -> None:
-        """
+        """Compare a hash with that of the stored object.
+
         Raises:
-            ConflictError: the object that is there has other bytes.
+            ConflictError: the object has other bytes.
         """
         stored = self.store.read_head(recording.key).metadata.get(SHA256)
         if stored != digest:
@@ -283,13 +288,13 @@ class Intake:
 
 
 def _describe(recording: Recording, announced: Announcement, digest: str) -> dict[str, str]:
-    """The metadata of an upload. From the two times the starter sees how long a clip is."""
+    """Describe an upload in metadata. From the two times the starter computes the length of a clip."""
     metadata = {STARTED_AT: recording.started_at, SHA256: digest}
     ended_at = announced.details.get("ended_at")
     return metadata | ({ENDED_AT: str(ended_at)} if ended_at else {})
 
 
 def split_parts(size_bytes: int) -> list[tuple[int, int]]:
-    """Number (from 1) and size of each part."""
+    """Split a size into parts: the number (from 1) and size of each."""
     count = math.ceil(size_bytes / PART_BYTES)
     return [(i + 1, min(PART_BYTES, size_bytes - i * PART_BYTES)) for i in range(count)]

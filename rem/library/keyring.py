@@ -1,4 +1,4 @@
-"""The keys of an installation: make, check, revoke."""
+"""The API keys of an installation: make, check, revoke."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SEEN_EVERY = timedelta(hours=1)  # a write per request would cost more than the 
 
 
 class Keyring:
-    """What may be done with keys.
+    """The API keys that open an installation.
 
     Args:
-        now: The time, for tests that need another.
+        now: Tells the time; a test may tell another.
     """
 
     def __init__(self, keys: ApiKeys, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -25,17 +25,17 @@ class Keyring:
     def add(
         self, user_id: str, *, scope: Scope = Scope.ALL, device_id: str | None = None, name: str = ""
     ) -> tuple[ApiKey, str]:
-        """Make a key; its text is told here and nowhere else.
+        """Make a key, and its text, which is returned here and stored nowhere.
 
         Raises:
-            InputError: an id or a name that cannot be one.
+            InputError: an id or a name cannot be used.
         """
         key, text = make_key(user_id, scope, _format(self._now()), device_id, name)
         self._keys.write(key)
         return key, text
 
     def check(self, text: str) -> ApiKey | None:
-        """The key whose text this is; None where it is wrong, unknown or revoked."""
+        """Find the key with this text; None where it is wrong, unknown or revoked."""
         parsed = parse_key(text)
         key = self._keys.read(parsed[0]) if parsed else None
         if parsed is None or key is None or not key.matches(parsed[1]) or key.revoked_at is not None:
@@ -44,11 +44,11 @@ class Keyring:
         return key
 
     def list(self) -> list[ApiKey]:
-        """All keys, the newest first."""
+        """List all keys, the newest first."""
         return sorted(self._keys.read_all(), key=lambda key: key.created_at, reverse=True)
 
     def revoke(self, key_id: str) -> None:
-        """End a key, from the next request on. Once more does no harm.
+        """Revoke a key from the next request on. Revoking it again does no harm.
 
         Raises:
             InputError: there is no such key.

@@ -16,23 +16,23 @@ from rem.transcripts.conversations import Conversation, Part, join_parts
 from rem.transcripts.names import parse_name
 from rem.transcripts.transcript import Transcript
 
-TRIES = 5  # a record that changes under every one of them is busy
-LONGEST_SESSION = 1000  # recordings of one session that are joined
+TRIES = 5  # then the record counts as busy: others changed it under every try
+LONGEST_SESSION = 1000  # at most this many recordings of a session are joined
 
 
 class NotFoundError(InputError):
-    """There is no such recording, transcript, voice or session; the message says what was looked for."""
+    """A recording, transcript, voice or session that is not there; the message names what was sought."""
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What one user may do with recordings, whoever asks: the command line, the API, the console."""
+    """The recordings of users, for whoever asks: the command line, the API, the console."""
 
     store: Store
     catalog: Catalog
 
     def list_recordings(self, user_id: str) -> list[Record]:
-        """All records, the newest recording first."""
+        """List all records, the newest recording first."""
         return list(self._walk(user_id))
 
     def page(
@@ -44,7 +44,7 @@ class Library:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """Some records, the newest first.
+        """Read some records, the newest first.
 
         Raises:
             InputError: the cursor is none of ours.
@@ -53,7 +53,7 @@ class Library:
         return Page(_leave_out_deleted(page.records), page.cursor)
 
     def read(self, user_id: str, recording_id: str) -> Record:
-        """The record.
+        """Read the record of a recording.
 
         Raises:
             NotFoundError: there is no such recording.
@@ -64,11 +64,11 @@ class Library:
         return record
 
     def transcript(self, user_id: str, recording_id: str, document_format: str = "json") -> bytes:
-        """A recording's transcript in one of DOCUMENT_FORMATS, with the names as they are now.
+        """Render a recording's transcript in one of DOCUMENT_FORMATS, with the present names.
 
         Raises:
             NotFoundError: no such recording, or it has no transcript yet.
-            InputError: an unknown format.
+            InputError: the format is unknown.
         """
         return render(self._load_transcript(self.read(user_id, recording_id)), document_format)
 
@@ -96,10 +96,10 @@ class Library:
             if self.catalog.replace(record, replace(record, speaker_names=names)):
                 write_documents(self.store, put_names(transcript, names))
                 return names
-        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
+        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile: try again")
 
     def conversation(self, user_id: str, session_id: str) -> Conversation:
-        """The recordings of a session, in order, as one conversation.
+        """Join the recordings of a session, in order, into one conversation.
 
         Raises:
             NotFoundError: no recording belongs to this session.
@@ -111,11 +111,11 @@ class Library:
         return join_parts(session_id, [self._build_part(record) for record in records])
 
     def delete(self, user_id: str, recording_id: str) -> list[str]:
-        """Delete every object and the record. What was removed.
+        """Delete every object and the record. Returns the names of both.
 
         Stop a running execution first. A stage that is at work may write once more all the same: the record
-        of a recording that was not finished stays as DELETED, empty and unseen, until the sweeper erases it
-        together with what was written.
+        of an unfinished recording stays as DELETED, empty and unseen, until the sweeper erases it together
+        with the late objects.
 
         Raises:
             NotFoundError: there is no such recording.
@@ -127,7 +127,7 @@ class Library:
         return [*self._delete_objects(record), _name_record(record)]
 
     def erase(self, record: Record) -> list[str]:
-        """Delete every object and then the record, so that what breaks off can be repeated."""
+        """Delete every object and then the record, so that a deletion that breaks off can be repeated."""
         keys = self._delete_objects(record)
         self.catalog.delete(record.user_id, record.recording_id)
         return [*keys, _name_record(record)]
@@ -146,12 +146,12 @@ class Library:
         return list(dict.fromkeys(version.key for version in versions))
 
     def _mark_deleted(self, user_id: str, recording_id: str) -> Record:
-        """Empty the record, so that no stage moves it on; return it as it was before."""
+        """Empty the record, so that no stage moves it on. Returns it as it was."""
         for _ in range(TRIES):
             record = self.read(user_id, recording_id)
             if self.catalog.replace(record, record.mark_deleted()):
                 return record
-        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile")
+        raise BusyError(f"the record of {recording_id} was changed {TRIES} times meanwhile: try again")
 
     def _walk(self, user_id: str) -> Iterator[Record]:
         cursor: str | None = None
@@ -184,7 +184,7 @@ class Library:
 
 
 def render(transcript: Transcript, document_format: str) -> bytes:
-    """The transcript in one of DOCUMENT_FORMATS.
+    """Render a transcript in one of DOCUMENT_FORMATS.
 
     Raises:
         InputError: an unknown format.

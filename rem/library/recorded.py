@@ -1,4 +1,4 @@
-"""Finds out when a recording began: from the file itself, else from when it was written."""
+"""The moment when a recording began: from the file itself, else from the time when it was written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITTEN = "the file's last change, less its length"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """When a recording began, and what says so, for people."""
+    """The moment when a recording began, and the source of that moment in words for people."""
 
     moment: datetime
     origin: str
@@ -49,7 +49,7 @@ def find_start(path: Path, now: datetime | None = None) -> Start:
 
 
 def _read_container(path: Path) -> tuple[Mapping[str, str], float]:
-    """The tags of a file, names in lower case, and its length in seconds; 0 where it does not say."""
+    """Read a file's tags, names in lower case, and its length in seconds; 0 where it tells none."""
     import av
 
     try:
@@ -67,7 +67,7 @@ def _read_container(path: Path) -> tuple[Mapping[str, str], float]:
 
 
 def _list_moments(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The tags that tell a moment; Broadcast WAV has the day and the time in two."""
+    """List the tags that tell a moment; Broadcast WAV has the day in one and the time in another."""
     if CLOCK_TIME.fullmatch(tags.get("creation_time", "")):
         yield "origination date", f"{tags.get('date', '')}T{tags['creation_time']}"
     for name in MOMENT_TAGS:
