@@ -56,6 +56,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "functions/__init__.py": Room(in_images=True),
     "functions/ingest": Room(STAGE_NEEDS, in_images=True),
     "functions/prepare": Room(STAGE_NEEDS, "faster_whisper", in_images=True),
+    "functions/prepare/packets.py": Room(STAGE_NEEDS, "av", in_images=True),
     "functions/prepare/resample.py": Room(STAGE_NEEDS, "av", in_images=True),
     "functions/prepare/track.py": Room(STAGE_NEEDS, "av", in_images=True),
     "functions/prepare/decode.py": Room(STAGE_NEEDS, "av", in_images=True),

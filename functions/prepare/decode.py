@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from functions.prepare.packets import PacketDecoder
 from functions.prepare.parts import Part, find_hidden, find_parts
 from functions.prepare.resample import Shape
 from functions.prepare.timeline import Clock
@@ -20,6 +22,10 @@ WITH_CLOCK = set("mov matroska mpegts mpeg asf flv ogg avi nut rm mxf wtv".split
 WITH_LENGTH = "mov"  # its index gives each track's length
 MOST_FAULTS = 1000  # of reading, without a packet between them
 MOST_HIDDEN = 8  # places tried in a file that begins as nothing known
+COMPLAINTS = {
+    False: "the file is not a sound or video file that can be decoded",
+    True: "hardly any of the file can be decoded: it is encrypted, or damaged beyond use",
+}
 
 Plan = Callable[[int, int], Shape | None]  # a track's number, and how many there are; None leaves it out
 
@@ -57,6 +63,7 @@ class _Reader:
         self._failure: Exception | None = None
 
     def read_all(self, parts: list[Part]) -> None:
+        """Read parts one after the other; what cannot be opened is left out."""
         for part in parts:
             try:
                 with av.open(part.url, metadata_errors="ignore") as container:
@@ -65,19 +72,19 @@ class _Reader:
             except (FFmpegError, ValueError) as error:
                 self._failure = error
 
-    def _read(self, container: av.container.InputContainer) -> None:
+    def _read(self, container: InputContainer) -> None:
         start_s = _find_start(container)
         chosen = self._choose(container)
         origin = max((track.samples for track in self._tracks.values()), default=0)
-        for index, track in chosen.items():
-            track.fill_to(origin)
-            track.begin(container.streams[index].codec_context, Clock(start_s), origin)
-        for packet in _read_packets(container, list(chosen)):
-            chosen[packet.stream_index].take(packet)
-        for index, track in chosen.items():
-            track.end(_read_length(container, container.streams[index], start_s))
+        for stream, track in chosen.values():
+            decoder = PacketDecoder(stream.codec_context, has_clock=start_s is not None)
+            track.begin(decoder, Clock(start_s), origin)
+        for packet in _read_packets(container, [stream for stream, _ in chosen.values()]):
+            chosen[packet.stream_index][1].take(packet)
+        for stream, track in chosen.values():
+            track.end(_read_length(container, stream, start_s))
 
-    def _choose(self, container: av.container.InputContainer) -> dict[int, Track]:
+    def _choose(self, container: InputContainer) -> dict[int, tuple[av.AudioStream, Track]]:
         """Find the tracks to read, by the number of their stream in the container."""
         streams = container.streams.audio
         if not streams:
@@ -86,30 +93,31 @@ class _Reader:
         for number, stream in enumerate(streams):
             shape = self._plan(number, len(streams))
             if shape and stream.codec_context:  # None: no decoder for it
-                chosen[stream.index] = self._tracks.setdefault(number, Track(number, self._folder, shape))
+                track = self._tracks.setdefault(number, Track(number, self._folder, shape))
+                chosen[stream.index] = (stream, track)
         return chosen
 
     def finish(self) -> list[Track]:
-        """Close the files and give the tracks that have sound.
+        """Close the files and give the tracks that have sound, all equally long.
 
         Raises:
-            InputError: nothing was decoded.
+            InputError: nothing was decoded, or hardly anything.
         """
         tracks = [track for track in self._tracks.values() if track.samples]
         samples = max((track.samples for track in tracks), default=0)
         for track in tracks:
             track.close(samples)
-        if tracks:
-            return tracks
-        failures = [track.failure for track in self._tracks.values() if track.failure]
-        error = self._failure or next(iter(failures), None)
+        good = [track for track in tracks if not track.is_noise]
+        if good:
+            return good
+        error = self._failure or next((t.failure for t in self._tracks.values() if t.failure), None)
         if error is None:
             raise InputError("the file holds no sound: its audio track has no samples that can be decoded")
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"the file is not a sound or video file that can be decoded ({reason})") from error
+        raise InputError(f"{COMPLAINTS[bool(tracks)]} ({reason})") from error
 
 
-def _find_start(container: av.container.InputContainer) -> float | None:
+def _find_start(container: InputContainer) -> float | None:
     """Find the container's time at which the recording begins; None for a format without a clock.
 
     The picture counts: sound that starts after it stays behind it.
@@ -117,32 +125,35 @@ def _find_start(container: av.container.InputContainer) -> float | None:
     if not WITH_CLOCK & set(container.format.name.split(",")):
         return None
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    starts = [
-        float(s.start_time * s.time_base)
-        for s in (*container.streams.audio, *pictures)
-        if s.start_time is not None
-    ]
+    streams = (*container.streams.audio, *pictures)
+    starts = [float(s.start_time * s.time_base) for s in streams if s.start_time is not None and s.time_base]
     return min(starts, default=0.0)
 
 
-def _read_length(
-    container: av.container.InputContainer, stream: av.AudioStream, start_s: float | None
-) -> float:
+def _read_length(container: InputContainer, stream: av.AudioStream, start_s: float | None) -> float:
     """Read how much sound a track's index promises, in seconds; 0 where there is no index."""
-    if WITH_LENGTH not in container.format.name.split(",") or not stream.duration:
+    time_base = stream.time_base
+    if WITH_LENGTH not in container.format.name.split(",") or not stream.duration or not time_base:
         return 0.0
-    return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - (start_s or 0.0)
+    return float((stream.duration + (stream.start_time or 0)) * time_base) - (start_s or 0.0)
 
 
-def _read_packets(container: av.container.InputContainer, streams: list[int]) -> Iterator[av.Packet]:
-    """Read on behind whatever cannot be read."""
+def _read_packets(container: InputContainer, streams: list[av.AudioStream]) -> Iterator[av.Packet]:
+    """Read on behind whatever cannot be read.
+
+    PyAV 18.1 ends with an empty packet per track, which names the wrong one, and with an IndexError where a
+    stream appeared that was not there at first.
+    """
     faults = 0
     while streams and faults < MOST_FAULTS:
         try:
-            for packet in container.demux([container.streams[index] for index in streams]):
+            for packet in container.demux(streams):
                 faults = 0
-                yield packet
+                if packet.size:
+                    yield packet
         except FFmpegError:
             faults += 1
+        except IndexError:
+            return
         else:
             return

@@ -10,6 +10,9 @@ import numpy as np
 from functions.prepare.mixing import Blend, Block, LossCheck
 from rem.core.recordings import SAMPLE_RATE_HZ
 
+LEAST_HZ, MOST_HZ = 1_000, 1_000_000  # of telegraph lines, of studios; beyond, a header is damaged
+MOST_CHANNELS = 64  # of the largest recorders
+
 
 class Shape(StrEnum):
     """The way in which a track's channels are heard."""
@@ -66,6 +69,12 @@ class Resampler:
     def _to_block(self, part: av.AudioFrame) -> Block:
         block = _read_packed(part)
         return self._blend.mix(block) if self._blend else block
+
+
+def is_plausible(frame: av.AudioFrame) -> bool:
+    """Tell whether there can be such a sound: a resampler for a rate out of a damaged header takes 600 MB."""
+    rate_hz, channels = int(frame.sample_rate), int(frame.layout.nb_channels)
+    return LEAST_HZ <= rate_hz <= MOST_HZ and 0 < channels <= MOST_CHANNELS
 
 
 class _Looker:

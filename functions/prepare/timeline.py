@@ -73,11 +73,19 @@ class Clock:
         self._last_end_s: float | None = None  # of the frame before, by the container's times
         self._filled_s = 0.0
 
-    def measure_lead(self, frame_s: float | None) -> float:
-        """Measure how much later (negative: earlier) than `now_s` a frame belongs; 0 where it has no time."""
+    def find_jump(self, frame_s: float | None, lost_s: float) -> int:
+        """Tell whether a frame's time jumps: 1 beyond what is known to be lost, -1 back, 0 for neither."""
         if frame_s is None or self._start_s is None:
-            return 0.0
-        return frame_s - self._start_s - self.now_s
+            return 0
+        lead_s = frame_s - self._start_s - self.now_s
+        return int(lead_s - lost_s > RESTART_S) - int(lead_s < -RESTART_S)
+
+    def agrees(self, jumped_s: float | None, next_s: float | None) -> bool:
+        """Tell whether the frame after one whose time jumps is nearer to that time than to `now_s`."""
+        if jumped_s is None or next_s is None or self._start_s is None:
+            return False
+        expected_s = self._start_s + self.now_s
+        return abs(next_s - jumped_s) <= abs(next_s - expected_s)
 
     def find_gap(self, frame_s: float | None, lost_s: float) -> float:
         """Find the seconds of silence that belong before a frame.
@@ -87,10 +95,10 @@ class Clock:
         """
         if frame_s is None or self._start_s is None:
             return lost_s
-        lead_s = self.measure_lead(frame_s)
+        lead_s = frame_s - self._start_s - self.now_s  # how much later than `now_s` the frame belongs
         if lead_s < -RESTART_S or lead_s > LONGEST_SILENCE_S - self._filled_s:
-            self._start_s += lead_s - lost_s
-            return lost_s
+            self._start_s += lead_s
+            return 0.0
         if lead_s > (EXACT_S if lost_s else STEADY_S) and (lost_s or self._is_sudden(frame_s)):
             return lead_s
         self._keep_pace(lead_s)
@@ -105,13 +113,6 @@ class Clock:
             self.pace = 1.0 - PACE if lead_s > 0 else 1.0 + PACE
         elif (lead_s > 0) != (self.pace < 1.0):
             self.pace = 1.0
-
-    def agrees(self, jumped_s: float | None, next_s: float | None) -> bool:
-        """Tell whether the frame after one whose time jumped is nearer to that time than to `now_s`."""
-        if jumped_s is None or next_s is None:
-            return False
-        lead_s = self.measure_lead(jumped_s)
-        return abs(next_s - jumped_s) <= abs(next_s - (jumped_s - lead_s))
 
     def skip(self, gap_s: float) -> None:
         """Leave a gap."""
