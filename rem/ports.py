@@ -118,6 +118,9 @@ class Catalog(Protocol):
             InputError: no page had this cursor.
         """
 
+    def find_content(self, user_id: str, sha256: str, limit: int = 50) -> Sequence[Record]:
+        """Find a user's records of the very same bytes, in no order; at most `limit` of them."""
+
     def delete(self, user_id: str, recording_id: str) -> bool:
         """Remove the record; False where there was none."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rem.core import Json
 from rem.core.api_keys import ApiKey
@@ -74,8 +74,10 @@ class FakeStore:
 class FakeCatalog:
     """Records as they are stored, by recording id. The clock shows a second more at each write."""
 
+    FIRST_S: ClassVar[int] = 1_795_521_600  # 2026-11-24T12:00:00Z
+
     records: dict[str, Json] = field(default_factory=dict)
-    clock_s: int = 0
+    clock_s: int = FIRST_S
 
     def advance(self, recording: Recording, status: Status, changes: Mapping[str, Any]) -> bool:
         old = self.records.get(recording.recording_id, {})
@@ -126,6 +128,11 @@ class FakeCatalog:
         found.sort(key=lambda record: (record.started_at, record.recording_id), reverse=True)
         first = int(cursor or 0)
         return Page(found[first : first + limit], str(first + limit) if first + limit < len(found) else None)
+
+    def find_content(self, user_id: str, sha256: str, limit: int = 50) -> list[Record]:
+        wanted = {"userId": user_id, "sha256": sha256}
+        found = [item for item in self.records.values() if wanted.items() <= item.items()]
+        return [Record.from_item(item) for item in found[:limit]]
 
     def delete(self, user_id: str, recording_id: str) -> bool:
         record = self.read(user_id, recording_id)

@@ -14,7 +14,7 @@ from rem.library.intake import Announcement
 
 KEY_HEADER = "x-api-key"
 OPEN_PATHS = ("/health",)  # answered without a key
-FIRST_YEAR, LAST_YEAR = 1970, 2199  # the folder of a year in a raw key has four digits
+FIRST_YEAR, LAST_YEAR = 2, 9998  # Python converts these between zones; a wrong clock is taken and marked
 
 
 def _parse_moment(value: object) -> object:
@@ -26,10 +26,10 @@ def _parse_moment(value: object) -> object:
 
 
 def _to_utc(moment: datetime) -> datetime:
-    """Convert a moment to UTC; one without an offset is UTC already."""
+    """Convert a moment to UTC; one without an offset is local time where the API runs."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.astimezone(UTC)
 
 
 Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=["badge-1"])]
@@ -38,7 +38,10 @@ Moment = Annotated[
     datetime,
     BeforeValidator(_parse_moment),
     AfterValidator(_to_utc),
-    Field(description="ISO 8601; without an offset it is UTC", examples=["2026-11-24T09:30:00Z"]),
+    Field(
+        description="ISO 8601; without an offset it is local time where the API runs (on AWS: UTC)",
+        examples=["2026-11-24T09:30:00Z"],
+    ),
 ]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 RecordingId = Annotated[Id, Path(alias="recordingId")]

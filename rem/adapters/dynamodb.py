@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 USER_INDEX, DEVICE_INDEX, SESSION_INDEX = "UserTimeIndex", "DeviceTimeIndex", "SessionIndex"
 FIRST_MOMENT = "0"  # before every date: DynamoDB refuses to compare with an empty text
+CONTENT_INDEX = "ContentIndex"
 OPEN_INDEX, OPEN = "OpenIndex", "open"  # sparse: it has only records with this field (docs/adr/0017)
 
 
@@ -108,6 +109,16 @@ class DynamoCatalog:
         last = answer.get("LastEvaluatedKey")
         after = build_cursor(last["startedAt"]["S"], last["recordingId"]["S"]) if last else None
         return Page([_to_record(item) for item in answer["Items"]], after)
+
+    def find_content(self, user_id: str, sha256: str, limit: int = 50) -> list[Record]:
+        answer = self._client.query(
+            TableName=self.table,
+            IndexName=CONTENT_INDEX,
+            KeyConditionExpression="userId = :user AND sha256 = :sha256",
+            ExpressionAttributeValues={":user": {"S": user_id}, ":sha256": {"S": sha256}},
+            Limit=limit,
+        )
+        return [_to_record(item) for item in answer["Items"]]
 
     def delete(self, user_id: str, recording_id: str) -> bool:
         answer = self._client.delete_item(

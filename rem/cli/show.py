@@ -219,7 +219,10 @@ def _print_record(console: Console, record: Record) -> None:
     console.print(f"[bold]{escape(record.recording_id)}[/]  {record.status}", soft_wrap=True)
     if record.title:
         console.print(record.title, markup=False)
-    facts = [f"{record.user_id} / {record.device_id}", f"started {record.started_at}"]
+    facts = [
+        f"{record.user_id} / {record.device_id}",
+        f"started {tables.format_iso(record.started_at)} {tables.name_zone()}",
+    ]
     if record.duration_s is not None:
         facts.append(f"{format_clock(record.duration_s)} of sound")
     if record.speaker_count is not None:

@@ -50,6 +50,11 @@ def format_moment(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def name_zone() -> str:
+    """Name the zone of this machine, for the head of a column of times."""
+    return f"{datetime.now().astimezone():%Z}"
+
+
 def format_iso(moment: str | None) -> str:
     """Write an ISO 8601 time for a cell; nothing where there is none."""
     return format_moment(datetime.fromisoformat(moment)) if moment else ""

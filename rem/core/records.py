@@ -75,7 +75,8 @@ class Record:
         sha256: Of the sound, in hex.
         upload_id: The open upload in parts; None where the sound came in one request or is complete.
         lost: Recordings that the device could not keep, counted since it was first switched on.
-        clock: Where the device has its time from.
+        clock: Where the device has its time from; `wrong` where no clock can have shown what it told.
+        claimed_started_at: What the device told, where `started_at` is when the sound arrived instead.
         fw: Version of the device's firmware.
         execution_order: How far the execution is, see rem.executions.statuses.order_status.
         speaker_names: Names that people gave, by the voice's label.
@@ -100,6 +101,7 @@ class Record:
     battery: float | None = None
     lost: int | None = None
     clock: str | None = None
+    claimed_started_at: str | None = None
     fw: str | None = None
     execution_arn: str | None = None
     execution_started_at: str | None = None
@@ -181,6 +183,7 @@ NAMES = {  # a catalog and the API know the attributes by these names
     "battery": "battery",
     "lost": "lost",
     "clock": "clock",
+    "claimed_started_at": "claimedStartedAt",
     "fw": "fw",
     "execution_arn": "executionArn",
     "execution_started_at": "executionStartedAt",

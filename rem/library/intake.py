@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rem.core.errors import BusyError, InputError
+from rem.core.moments import is_plausible
 from rem.core.recordings import ENDED_AT, SHA256, STARTED_AT, Recording, raw_key
 from rem.core.records import Record
 from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, UNKNOWN, find_refusal, sniff_audio
@@ -21,6 +22,7 @@ MIB = 2**20
 SMALL_BYTES = 4 * MIB  # fits one request: Lambda takes 6 MB, and base64 makes 4/3 of it
 PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
 LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
+WRONG_CLOCK = "wrong"
 FORMAT = re.compile(r"[a-z0-9]{1,8}")
 CLAIM = timedelta(minutes=2)  # a claim without sound is free after it; no Lambda of the API lives as long
 
@@ -49,6 +51,7 @@ class Announcement:
         recording_id: None to derive one from the device and the content.
         sha256: Hash of the whole file, in hex.
         details: Further attributes of the record: ended_at, session_id, seq, battery, lost, clock, fw.
+        claimed: The start that the device told, where another one is taken; ISO 8601.
     """
 
     device_id: str
@@ -56,6 +59,18 @@ class Announcement:
     recording_id: str | None = None
     sha256: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    claimed: str = ""
+
+    @property
+    def claim(self) -> str:
+        """The start as the device told it, ISO 8601."""
+        return self.claimed or self.started_at.isoformat(timespec="milliseconds")
+
+    def build_id(self, digest: str) -> str:
+        """Build an id of the device, the bytes and their place in time: equal bytes at two times are two."""
+        place = (self.claim, self.details.get("session_id"), self.details.get("seq"))
+        name = hashlib.sha256(f"{digest} {place}".encode()).hexdigest()
+        return f"{self.device_id[:100]}-{name[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +141,9 @@ class Intake:
         digest = hashlib.sha256(audio).hexdigest()
         if announced.sha256 not in (None, digest):
             raise ChecksumError(f"the sha256 of what arrived is {digest}: send it again")
+        announced = self._mend_clock(announced)
+        if sent := self._find_sent(user_id, announced, digest):
+            return sent.recording_id, True
         recording = self._claim(user_id, announced, kind, digest, len(audio))
         metadata = _describe(recording, announced, digest)
         if self.store.create(recording.key, audio, AUDIO_TYPES[kind], metadata):
@@ -151,6 +169,9 @@ class Intake:
         if not FORMAT.fullmatch(kind):
             raise NotAudioError(f"'{kind}' is no format: send the file's extension, e.g. m4a")
         digest = announced.sha256 or ""
+        announced = self._mend_clock(announced)
+        if sent := self._find_sent(user_id, announced, digest):
+            return UploadPlan(sent.recording_id, sent.key, "", PART_BYTES, ())
         recording = self._claim(user_id, announced, kind, digest, size_bytes)
         if self.store.exists(recording.key):
             self._check_same(recording, digest)
@@ -216,6 +237,36 @@ class Intake:
         self.uploads.abort(upload.key, upload.upload_id)
         self.catalog.delete(user_id, recording_id)
 
+    def _mend_clock(self, announced: Announcement) -> Announcement:
+        """Take the moment of arrival in the place of a start that no clock can have shown, and mark it."""
+        now = self.now()
+        if is_plausible(announced.started_at, now):
+            return announced
+        details = {**announced.details, "clock": WRONG_CLOCK, "claimed_started_at": announced.claim}
+        if ended_at := announced.details.get("ended_at"):
+            length = datetime.fromisoformat(str(ended_at)) - announced.started_at
+            details["ended_at"] = (now + length).isoformat(timespec="milliseconds")
+        return replace(announced, started_at=now, claimed=announced.claim, details=details)
+
+    def _find_sent(self, user_id: str, announced: Announcement, digest: str) -> Record | None:
+        """Find the recording that these bytes are already, under another id or through another door.
+
+        A device that counts may record the same bytes twice (silence): for it, the session and the number
+        decide. Where somebody chose an id, the bytes do.
+        """
+        session_id, seq = announced.details.get("session_id"), announced.details.get("seq")
+        counts, place = session_id is not None and seq is not None, (announced.device_id, session_id, seq)
+        if not counts and announced.recording_id is None:
+            return None
+        for record in self.catalog.find_content(user_id, digest):
+            is_same = (
+                (record.device_id, record.session_id, record.seq) == place if counts else record.seq is None
+            )
+            is_another = record.recording_id != announced.recording_id and not record.is_deleted
+            if is_same and is_another and self.store.exists(record.key):
+                return record
+        return None
+
     def _claim(
         self, user_id: str, announced: Announcement, kind: str, digest: str, size_bytes: int
     ) -> Recording:
@@ -256,9 +307,9 @@ class Intake:
         return recording
 
     def _identify(self, user_id: str, announced: Announcement, kind: str, digest: str) -> Recording:
-        """Derive an id that is not given from the content: a repeat after a lost answer is recognised."""
+        """Derive an id that is not given from all that was told: a repeat after a lost answer is known."""
         started_at = announced.started_at.astimezone(UTC)
-        recording_id = announced.recording_id or f"{announced.device_id[:100]}-{digest[:16]}"
+        recording_id = announced.recording_id or announced.build_id(digest)
         key = raw_key(user_id, announced.device_id, started_at, recording_id, kind)
         moment = started_at.isoformat(timespec="milliseconds")
         return Recording(recording_id, user_id, announced.device_id, moment, self.bucket, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -48,6 +49,11 @@ def format_clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def format_start(started_at: str) -> str:
+    """Format an ISO 8601 time as the clock on the wall showed it here, with the zone; a bare `?` for none."""
+    return f"{datetime.fromisoformat(started_at).astimezone():%Y-%m-%d %H:%M %Z}" if started_at else "?"
+
+
 def join_turns(transcript: Transcript) -> list[tuple[float, str, str]]:
     """Join neighbouring segments of one speaker into paragraphs: (start in seconds, speaker's name, text)."""
     paragraphs: list[tuple[float, str, str]] = []
@@ -69,7 +75,7 @@ def to_markdown(transcript: Transcript) -> str:
     notes = transcript.notes.get("notes", {})
     lines = [f"# {notes.get('title') or transcript.recording.recording_id}", ""]
     lines += [
-        f"{transcript.recording.started_at} · {format_clock(transcript.duration_s)} · "
+        f"{format_start(transcript.recording.started_at)} · {format_clock(transcript.duration_s)} · "
         f"{len(transcript.speakers)} speaker(s) · {transcript.language or 'no language'}",
         "",
     ]

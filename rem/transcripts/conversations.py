@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rem.core import Json
 from rem.core.recordings import Recording
 from rem.transcripts.transcript import Segment, Speaker, Transcript, Turn
+
+LONGEST_GAP_S = 3600.0  # a longer pause is another meeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,29 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A jump in the clock before a part, left out of the line of time.
+
+    Attributes:
+        at_s: Where it would be in the conversation.
+    """
+
+    before: str
+    at_s: float
+    seconds: float
+
+    def to_json(self) -> Json:
+        return {"before": self.before, "at": round(self.at_s, 3), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A session: its recordings in order, and one transcript of all that is said in them."""
 
     session_id: str
     parts: Sequence[Part]
     transcript: Transcript
+    gaps: Sequence[Gap] = ()
 
     def to_json(self) -> Json:
         recordings = [
@@ -49,25 +68,32 @@ class Conversation:
         document = self.transcript.to_json() | {"sessionId": self.session_id, "recordings": recordings}
         for of_one_recording in ("recordingId", "bucket", "key", "notes", "stages", "audio"):
             del document[of_one_recording]
-        return document
+        return document | {"gaps": [gap.to_json() for gap in self.gaps]}
 
 
 def join_parts(session_id: str, parts: Sequence[Part]) -> Conversation:
     """Sort the parts and append their transcripts to each other.
 
     Each part starts at the time on its own clock, but not before the previous part has ended: gaps between
-    parts are kept and words stay in order. Labels identify a voice within one recording only, so an unnamed
-    speaker of part 2 becomes `2/SPEAKER_00`. Speakers to whom a person gave the same name become one speaker.
+    parts are kept and words stay in order. A jump of more than LONGEST_GAP_S takes no time on the line and is
+    told as a gap: people went home, or a clock was set. Labels identify a voice within one recording only, so
+    an unnamed speaker of part 2 becomes `2/SPEAKER_00`. Speakers to whom a person gave the same name become
+    one speaker.
     """
     ordered = sorted(parts, key=lambda part: part.order)
     heard = [part for part in ordered if part.transcript is not None]
     segments: list[Segment] = []
     turns: list[Turn] = []
     speakers: dict[str, Speaker] = {}
-    end_s = 0.0
+    gaps: list[Gap] = []
+    end_s, began = 0.0, heard[0].started_at if heard else ""  # the moment at which the line would begin
     for part in heard:
         transcript = _name_apart(part)
-        offset_s = max(end_s, _seconds_between(heard[0].started_at, part.started_at))
+        gap_s = _seconds_between(began, part.started_at) - end_s
+        if gap_s > LONGEST_GAP_S:
+            gaps.append(Gap(part.recording_id, end_s, gap_s))
+            began = _add_seconds(began, gap_s)
+        offset_s = end_s + (gap_s if 0 < gap_s <= LONGEST_GAP_S else 0.0)
         segments += [segment.shifted(offset_s) for segment in transcript.segments]
         turns += [
             replace(t, start_s=t.start_s + offset_s, end_s=t.end_s + offset_s) for t in transcript.turns
@@ -77,7 +103,7 @@ def join_parts(session_id: str, parts: Sequence[Part]) -> Conversation:
             speakers[speaker.label] = replace(speaker, speech_s=known_s + speaker.speech_s)
         end_s = offset_s + transcript.duration_s
     return Conversation(
-        session_id, ordered, _build(session_id, ordered, heard, segments, turns, speakers, end_s)
+        session_id, ordered, _build(session_id, ordered, heard, segments, turns, speakers, end_s), gaps
     )
 
 
@@ -127,3 +153,7 @@ def _name_apart(part: Part) -> Transcript:
 
 def _seconds_between(first: str, then: str) -> float:
     return (datetime.fromisoformat(then) - datetime.fromisoformat(first)).total_seconds()
+
+
+def _add_seconds(moment: str, seconds: float) -> str:
+    return (datetime.fromisoformat(moment) + timedelta(seconds=seconds)).isoformat()

@@ -26,7 +26,7 @@ from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
 from tests.fakes import FakeApiKeys, FakeCatalog, FakeExecutions, FakeStore, FakeUploads
 from tests.functions.requests import WAV, Answer, build_event, build_form
 
-DAY = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = datetime.fromtimestamp(FakeCatalog.FIRST_S, UTC)
 DIGEST = hashlib.sha256(WAV).hexdigest()
 
 
@@ -134,8 +134,69 @@ def test_a_repeat_after_a_lost_answer_is_one_recording(served):
 
 def test_without_an_id_the_content_makes_one(served):
     first, second = served.ingest(), served.ingest()
-    assert first.json["recordingId"] == second.json["recordingId"] == f"badge-1-{DIGEST[:16]}"
-    assert second.json["duplicate"]
+    assert first.json["recordingId"] == second.json["recordingId"]
+    assert (first.json["duplicate"], second.json["duplicate"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({}, {"startedAt": "2026-11-24T10:00:00Z"}),
+        ({"sessionId": "s", "seq": "0"}, {"sessionId": "s", "seq": "1"}),
+        ({"sessionId": "s", "seq": "0"}, {"sessionId": "s", "seq": "0", "deviceId": "badge-2"}),
+    ],
+)
+def test_equal_bytes_from_another_place_in_time_are_another_recording(served, first, then):
+    """Silence is the same bytes each time: without this, a muted device's ledger never fills."""
+    served.ingest(**first)
+    again = served.ingest(**then)
+    assert not again.json["duplicate"]
+    assert len(served.store.objects) == 2
+
+
+def test_the_ledger_of_a_muted_device_is_complete(served):
+    for seq in range(5):
+        served.ingest(sessionId="s", seq=str(seq), startedAt=f"2026-11-24T09:0{seq}:00Z")
+    ledger = served.call("GET", "/devices/badge-1/ledger").json
+    assert (ledger["sessions"][0]["received"], ledger["sessions"][0]["missing"]) == ([[0, 4]], [])
+
+
+def test_the_same_number_of_a_session_under_another_id_is_a_duplicate(served):
+    served.ingest(recordingId="walk", sessionId="s", seq="3")
+    again = served.ingest(recordingId="walk-again", sessionId="s", seq="3")
+    assert again.json == {"success": True, "recordingId": "walk", "duplicate": True}
+    assert len(served.store.objects) == 1
+
+
+def test_the_same_bytes_through_another_door_are_there_already(served):
+    served.ingest(recordingId="memo-1", deviceId="watch")
+    again = served.ingest(recordingId="memo-copy", deviceId="cli", startedAt="2026-11-24T11:00:00Z")
+    assert again.json == {"success": True, "recordingId": "memo-1", "duplicate": True}
+    large = served.call("POST", "/uploads", json_body=announce(sha256=DIGEST, recordingId="memo-large"))
+    assert (large.json["recordingId"], large.json["duplicate"], large.json["parts"]) == ("memo-1", True, [])
+
+
+def test_a_deleted_recording_does_not_stand_for_its_bytes(served):
+    served.ingest(recordingId="memo-1")
+    served.call("DELETE", "/recordings/memo-1")
+    assert not served.ingest(recordingId="memo-2").json["duplicate"]
+
+
+@pytest.mark.parametrize("claimed", ["1970-01-01T00:00:07Z", "2099-01-01T00:00:00Z", "0002-01-01T00:00:00Z"])
+def test_a_clock_that_is_wrong_is_taken_and_marked(served, claimed):
+    first = served.ingest(startedAt=claimed)
+    assert served.ingest(startedAt=claimed).json == {**first.json, "duplicate": True}
+    record = served.catalog.records[first.json["recordingId"]]
+    assert record["clock"] == "wrong"
+    assert datetime.fromisoformat(record["claimedStartedAt"]) == datetime.fromisoformat(claimed)
+    assert datetime.fromisoformat(record["startedAt"]) == served.now
+
+
+def test_a_wrong_clock_keeps_the_length_that_it_told(served):
+    answer = served.ingest(startedAt="1970-01-01T00:00:00Z", endedAt="1970-01-01T00:05:00Z")
+    record = served.catalog.records[answer.json["recordingId"]]
+    length = datetime.fromisoformat(record["endedAt"]) - datetime.fromisoformat(record["startedAt"])
+    assert length == timedelta(minutes=5)
 
 
 def test_a_repeat_with_another_start_is_still_the_same_object(served):

@@ -45,11 +45,13 @@ def list_(where: TargetOptions, user: User = "me", as_json: AsJson = False) -> N
     if as_json:
         tables.print_json({"recordings": [record.to_item() for record in records]})
         return
-    table = tables.build_table("recording", "started", "status", "length", "title, or what went wrong")
+    table = tables.build_table(
+        "recording", f"started ({tables.name_zone()})", "status", "length", "title, or what went wrong"
+    )
     for record in records:
         table.add_row(
             record.recording_id,
-            record.started_at[:16].replace("T", " "),
+            tables.format_iso(record.started_at)[:16],
             record.status,
             "" if record.duration_s is None else format_clock(record.duration_s),
             record.error.message if record.error else record.title or "",

@@ -242,7 +242,7 @@ def test_a_cursor_of_one_user_opens_no_other_users_list(catalog):
 
 @pytest.mark.parametrize("cursor", ["", "x", "bm9uZQ==", "WzEsMl0=", "WyIiLCIiXQ=="])
 def test_a_cursor_that_is_none_of_ours_is_refused(catalog, cursor):
-    with pytest.raises(InputError, match="none that a list gave you"):
+    with pytest.raises(InputError, match="no list gave you this cursor"):
         catalog.find("anna", cursor=cursor)
 
 

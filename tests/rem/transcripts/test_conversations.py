@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +40,22 @@ def test_a_gap_between_two_parts_stays_a_gap():
     conversation = join_parts("s", [part(1, "a"), part(2, "b")])
     assert [s.start_s for s in conversation.transcript.segments] == [0.0, 900.0]
     assert conversation.transcript.duration_s == 1200.0
+
+
+def test_a_jump_of_hours_is_a_gap_and_takes_no_time():
+    unset = replace(part(0, "a"), started_at="1970-01-01T00:00:00+00:00")
+    conversation = join_parts("s", [unset, part(1, "b"), part(2, "c")])
+    assert [s.start_s for s in conversation.transcript.segments] == [0.0, 300.0, 1200.0]
+    [gap] = conversation.to_json()["gaps"]
+    assert (gap["before"], gap["at"]) == ("r1", 300.0)
+    assert gap["seconds"] > 400_000 * 3600
+
+
+def test_a_clock_that_is_set_back_loses_no_order():
+    later = replace(part(0, "a"), started_at="2099-01-01T00:00:00+00:00")
+    conversation = join_parts("s", [later, part(1, "b")])
+    assert [s.start_s for s in conversation.transcript.segments] == [0.0, 300.0]
+    assert conversation.to_json()["gaps"] == []
 
 
 def test_a_part_never_begins_before_the_one_ahead_has_ended():
