@@ -153,6 +153,13 @@ class Uploads(Protocol):
     def sign_part(self, key: str, upload_id: str, number: int, expires_s: int) -> str:
         """Make the URL to which one part can be PUT until the URL expires."""
 
+    def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> str | None:
+        """Store one part and return its etag, or None where there is no such upload (any more).
+
+        Raises:
+            OSError: it cannot be stored.
+        """
+
     def list_parts(self, key: str, upload_id: str) -> Sequence[StoredPart] | None:
         """List the parts that have arrived, by number; None where there is no such upload (any more)."""
 

@@ -193,6 +193,12 @@ class FakeUploads:
     def sign_part(self, key: str, upload_id: str, number: int, expires_s: int) -> str:
         return f"https://s3.test/{key}?uploadId={upload_id}&partNumber={number}"
 
+    def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> str | None:
+        if upload_id not in self.parts:
+            return None
+        self.parts[upload_id][number] = content
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
     def list_parts(self, key: str, upload_id: str) -> list[StoredPart] | None:
         if upload_id not in self.parts:
             return None

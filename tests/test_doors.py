@@ -11,7 +11,7 @@ from rem.cli.run import find_recordings
 from rem.cli.uploader import Uploader
 from rem.core.errors import InputError
 from rem.core.sniff import HEAD_BYTES
-from rem.home.watch import Receiving
+from rem.home.watch import FileIntake
 from rem.library.intake import Announcement, Intake
 from tests.fakes import FakeCatalog, FakeStore, FakeUploads
 from tests.rem.core.test_sniff import KNOWN, PERHAPS, REFUSED
@@ -47,7 +47,7 @@ def is_ingested(path):
 
 
 def is_watched(path):
-    return accepts(lambda: Receiving(build_intake(), None, "me").take_file(path))
+    return accepts(lambda: FileIntake(build_intake(), "me").take(path))
 
 
 def accepts(door):

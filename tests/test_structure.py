@@ -72,7 +72,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "rem/lambdas": Room(),
     "rem/states": Room("rem/core rem/executions rem/adapters rem/lambdas", "moto boto3 botocore"),
     "rem/home": Room(
-        "rem/core rem/executions rem/definition rem/library rem/adapters rem/lambdas rem/states"
+        "rem/core rem/executions rem/definition rem/ports rem/library rem/adapters rem/lambdas rem/states"
     ),
     "rem/cli": Room(
         "rem/core rem/transcripts rem/executions rem/costs rem/definition rem/ports rem/library rem/adapters "

@@ -120,6 +120,17 @@ class S3Uploads:
             ExpiresIn=expires_s,
         )
 
+    def put_part(self, key: str, upload_id: str, number: int, content: bytes) -> str | None:
+        try:
+            answer = self._client.upload_part(
+                Bucket=self.bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=content
+            )
+        except (ClientError, BotoCoreError) as error:
+            if self.list_parts(key, upload_id) is None:  # moto's answer to the PUT is a 500
+                return None
+            raise OSError(f"part {number} of {key} cannot be stored: {error}") from error
+        return answer["ETag"].strip('"')
+
     def list_parts(self, key: str, upload_id: str) -> Sequence[StoredPart] | None:
         pages = self._client.get_paginator("list_parts").paginate(
             Bucket=self.bucket, Key=key, UploadId=upload_id

@@ -29,19 +29,16 @@ QUEUE_URL = (
 STARTER = "start"
 INGEST = "ingest"  # the image of what answers devices, queues and events: it never waits for a model
 API_SANDBOXES = 4  # per function of that image; 80 MB each
-# What one function alone is given of this process's environment: only Enrich talks to a language model, only
-# the API signs tickets for parts (docs/adr/0015).
-PASSED_ON = {
-    "api": ("REM_PART_SECRET",),
-    "enrich": (
-        "OPENAI_API_KEY",
-        "OPENAI_BASE_URL",
-        "REM_OPENAI_SECRET",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "SSL_CERT_FILE",
-    ),
-}
+API, ENRICH = "api", "enrich"
+# Variables of this process's environment that Enrich alone is given: it alone talks to a language model.
+LANGUAGE_MODEL = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "REM_OPENAI_SECRET",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,15 @@ class Stack:
 
 
 def build_functions(
-    stages: Mapping[str, StageConfig], overrides: Mapping[str, object] | None = None
+    stages: Mapping[str, StageConfig],
+    overrides: Mapping[str, object] | None = None,
+    part_secret: str = "",
 ) -> list[LocalFunction]:
-    """One local function per entry of stages.yaml.
+    """Build one local function per entry of stages.yaml.
 
     Args:
         overrides: Settings by name; they replace those in every stage that has them.
+        part_secret: Lets the API sign tickets for parts (docs/adr/0015); without it S3 signs their URLs.
     """
     from rem.lambdas.function import LocalFunction
 
@@ -73,6 +73,10 @@ def build_functions(
         "REM_STATE_MACHINE_ARN": MACHINE_ARN,
         "REM_QUEUE_URL": QUEUE_URL,
     }
+    own = {
+        API: {"REM_PART_SECRET": part_secret} if part_secret else {},
+        ENRICH: {name: os.environ[name] for name in LANGUAGE_MODEL if os.environ.get(name)},
+    }
     return [
         LocalFunction(
             name=name,
@@ -80,16 +84,12 @@ def build_functions(
             code_dir=ROOT,
             memory_mb=stage.memory_mb,
             timeout_s=stage.timeout_s,
-            environment={**shared, **stage.environment(overrides), **_pass_on(name)},
+            environment={**shared, **stage.environment(overrides), **own.get(name, {})},
             takes_turns=stage.image != INGEST,
             max_sandboxes=API_SANDBOXES if stage.image == INGEST else None,
         )
         for name, stage in stages.items()
     ]
-
-
-def _pass_on(function: str) -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON.get(function, ()) if os.environ.get(name)}
 
 
 def create_stack(

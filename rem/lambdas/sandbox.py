@@ -27,15 +27,20 @@ TICK_S = 0.05  # how often time and memory are looked at; a memory peak may over
 
 
 class _SandboxError(Exception):
-    """Why Lambda ended an invocation: `error_type` stands in the report, `name` in the answer."""
+    """An invocation that Lambda itself ended.
 
-    def __init__(self, error_type: str, name: str, message: str) -> None:
+    Attributes:
+        report_type: The error type in the REPORT line.
+        answer_type: The errorType in the answer, which Step Functions matches on.
+    """
+
+    def __init__(self, report_type: str, answer_type: str, message: str) -> None:
         super().__init__(message)
-        self.error_type, self.name, self.message = error_type, name, message
+        self.report_type, self.answer_type, self.message = report_type, answer_type, message
 
     def to_body(self, request_id: str) -> bytes:
         message = f"RequestId: {request_id} Error: {self.message}"
-        return json.dumps({"errorType": self.name, "errorMessage": message}).encode()
+        return json.dumps({"errorType": self.answer_type, "errorMessage": message}).encode()
 
 
 class Sandbox:
@@ -141,7 +146,7 @@ class Sandbox:
             error_type = _read_error_type(body) if error else None
         except _SandboxError as failure:
             self.kill()
-            error_type, error, body = failure.error_type, "Unhandled", failure.to_body(request_id)
+            error_type, error, body = failure.report_type, "Unhandled", failure.to_body(request_id)
         text = self._output.take()
         return Invocation(200, error, body, self._build_report(request_id, error_type, is_cold), text)
 

@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 
 from functions.ingest.openapi import FILE
 from rem.adapters.dynamodb import DynamoApiKeys
+from rem.adapters.s3 import S3Uploads
 from rem.cli.main import app
 from rem.definition import load_stages
 from rem.home.gateway import Gateway
+from rem.home.parts import PartDoor
 from rem.home.resources import BUCKET, KEYS_TABLE, build_functions, create_stack
 from rem.lambdas.pool import PoolOptions
 from rem.library.intake import PART_BYTES
@@ -57,14 +59,13 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served():
-    patch = pytest.MonkeyPatch()
-    patch.setenv("REM_PART_SECRET", "a secret of this test")
-    stages = load_stages()
-    with LocalAws(build_functions({"api": stages["api"]}), PoolOptions(max_sandboxes=4)) as aws:
+    stages, secret = load_stages(), "a secret of this test"
+    functions = build_functions({"api": stages["api"]}, part_secret=secret)
+    with LocalAws(functions, PoolOptions(max_sandboxes=4)) as aws:
         create_stack(aws, stages, poll=False)
-        with Gateway(aws.pool) as gateway:
+        parts = PartDoor(S3Uploads(BUCKET, aws.client("s3")), secret)
+        with Gateway(aws.pool, parts) as gateway:
             yield Served(aws, gateway)
-    patch.undo()
 
 
 def test_health_needs_no_key(served):

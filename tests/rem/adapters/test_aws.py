@@ -305,3 +305,14 @@ def test_an_upload_that_was_ended_has_no_parts(stack):
     uploads.abort("ended", upload_id)
     uploads.abort("ended", upload_id)
     assert uploads.list_parts("ended", upload_id) is None
+    assert uploads.put_part("ended", upload_id, 1, b"late") is None
+
+
+def test_a_part_is_stored_under_its_hash_and_may_be_sent_again(stack):
+    uploads = S3Uploads(BUCKET, stack.client("s3"))
+    upload_id = uploads.start("direct", "audio/wav", {})
+    for content in (b"first", b"second"):
+        etag = uploads.put_part("direct", upload_id, 1, content)
+        assert etag == hashlib.md5(content, usedforsecurity=False).hexdigest()
+    [part] = uploads.list_parts("direct", upload_id)
+    assert (part.etag, part.size_bytes) == (etag, 6)

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import http.client
 import json
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from rem.adapters.s3 import S3Uploads
 from rem.core.tickets import Ticket, write_ticket
-from rem.home.gateway import MOST_BYTES, Gateway
+from rem.home.gateway import MOST_BYTES, Gateway, Limits
+from rem.home.parts import PartDoor
 from rem.lambdas.function import LocalFunction
 from rem.states.local_aws import LocalAws
 from tests.rem.conftest import HANDLERS
@@ -48,11 +51,11 @@ class Door:
 
 @pytest.fixture(scope="module")
 def door():
-    environment = {"REM_PART_SECRET": SECRET, "REM_BUCKET": BUCKET}
-    api = LocalFunction("api", "proxied.handler", HANDLERS, 256, 30.0, environment, takes_turns=False)
+    api = LocalFunction("api", "proxied.handler", HANDLERS, 256, 30.0, takes_turns=False)
     with LocalAws([api]) as aws:
         aws.client("s3").create_bucket(Bucket=BUCKET)
-        with Gateway(aws.pool, integration_s=3.0, silence_s=0.5, body_s=1.0) as gateway:
+        parts = PartDoor(S3Uploads(BUCKET, aws.client("s3")), SECRET)
+        with Gateway(aws.pool, parts, limits=Limits(3.0, 0.5, 1.0)) as gateway:
             yield Door(aws, int(gateway.url.rsplit(":", 1)[1]))
 
 
@@ -199,6 +202,14 @@ def test_part_without_a_good_ticket_is_refused(door, path):
 def test_part_of_another_size_is_refused(door, upload, content):
     answer, _ = door.ask("PUT", part_path(upload, 3), content)
     assert answer.status == 400
+    assert list_parts(door, upload) == []
+
+
+def test_damaged_part_is_refused_and_not_stored(door, upload):
+    digest = base64.b64encode(hashlib.md5(b"abd").digest()).decode()
+    answer, content = door.ask("PUT", part_path(upload, 3), b"abc", {"Content-MD5": digest})
+    assert answer.status == 400
+    assert "damaged" in sentence(content)
     assert list_parts(door, upload) == []
 
 

@@ -4,8 +4,11 @@ import os
 
 import pytest
 
-from rem.core.errors import InputError
-from rem.home.watch import RETRY_S, SETTLE_S, Watch
+from rem.core.errors import BusyError, InputError
+from rem.home.watch import RETRY_S, SETTLE_S, FileIntake, WatchedFolder
+from rem.library.intake import PART_BYTES, Intake, NotAudioError
+from tests.fakes import FakeCatalog, FakeStore, FakeUploads
+from tests.functions.sounds import tone, write_wav
 
 
 class Clock:
@@ -24,7 +27,7 @@ class Scene:
     def __init__(self, folder):
         self.folder, self.clock = folder, Clock()
         self.taken, self.reports, self.errors = [], [], {}
-        self.watch = Watch(folder, self.take, lambda path, text: self.reports.append(text), self.clock)
+        self.watched = WatchedFolder(folder, self.take, lambda _, text: self.reports.append(text), self.clock)
 
     def take(self, path):
         if error := self.errors.pop(path.name, None):
@@ -34,7 +37,7 @@ class Scene:
 
     def look_after(self, seconds):
         self.clock.now_s += seconds
-        self.watch.look()
+        self.watched.look()
 
 
 def test_a_file_is_taken_once_when_it_has_stopped_growing(scene):
@@ -70,10 +73,11 @@ def test_every_visible_file_below_the_folder_is_offered(scene):
     assert sorted(name for name, _ in scene.taken) == ["b.m4a", "memo.qta"]
 
 
-def test_a_full_disk_is_tried_again_and_a_useless_file_is_not(scene):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BusyError("no time"), KeyError()])
+def test_any_failure_is_tried_again_but_that_of_a_useless_file(scene, error):
     for name in ("full.wav", "useless.wav"):
         (scene.folder / name).write_bytes(b"x")
-    scene.errors = {"full.wav": OSError(28, "No space left on device"), "useless.wav": InputError("no sound")}
+    scene.errors = {"full.wav": error, "useless.wav": InputError("no sound")}
     scene.look_after(0)
     scene.look_after(SETTLE_S)
     assert len(scene.reports) == 2
@@ -82,3 +86,43 @@ def test_a_full_disk_is_tried_again_and_a_useless_file_is_not(scene):
     assert scene.taken == []
     scene.look_after(RETRY_S)
     assert [name for name, _ in scene.taken] == ["full.wav"]
+
+
+@pytest.fixture
+def files():
+    store = FakeStore()
+    return FileIntake(Intake(store, FakeCatalog(), FakeUploads(store), "bucket"), "me")
+
+
+@pytest.mark.parametrize("seconds", [1.0, 400.0], ids=["small", "in parts"])
+def test_a_file_is_taken_once_whatever_its_size(files, tmp_path, seconds):
+    path = write_wav(tmp_path / "memo.wav", tone(seconds))
+    assert (path.stat().st_size > PART_BYTES) == (seconds > 300)
+    assert files.take(path)
+    assert not files.take(path)
+    [record] = files.intake.catalog.find("me").records
+    assert (record.status, record.device_id) == ("UPLOADED", "watch")
+    assert record.recording_id.startswith("memo-")
+    assert files.intake.store.read_bytes(record.key) == path.read_bytes()
+
+
+def test_a_file_that_is_no_sound_is_refused(files, tmp_path):
+    (tmp_path / "letter.wav").write_text("Dear Ada")
+    with pytest.raises(NotAudioError, match="it is text"):
+        files.take(tmp_path / "letter.wav")
+
+
+class EndsUploads(FakeUploads):
+    """Somebody ends each upload before its first part comes."""
+
+    def put_part(self, key, upload_id, number, content):
+        self.abort(key, upload_id)
+        return super().put_part(key, upload_id, number, content)
+
+
+def test_an_upload_that_ended_meanwhile_may_be_tried_again(tmp_path):
+    store = FakeStore()
+    files = FileIntake(Intake(store, FakeCatalog(), EndsUploads(store), "bucket"), "me")
+    with pytest.raises(OSError, match="has ended"):
+        files.take(write_wav(tmp_path / "memo.wav", tone(400.0)))
+    assert store.objects == {}
