@@ -148,7 +148,8 @@ class Gateway:
 
 
 def _read_answer(invocation: Invocation) -> HttpAnswer:
-    """
+    """Read the function's answer.
+
     Raises:
         RefusalError: the function is busy, failed, or answered in another shape than API Gateway wants.
     """

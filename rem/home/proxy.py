@@ -20,7 +20,11 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """Attributes: path is as it was sent, still percent-encoded and without the query."""
+    """A request as the gateway received it.
+
+    Attributes:
+        path: As it was sent, still percent-encoded and without the query.
+    """
 
     method: str
     path: str
@@ -32,13 +36,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
+    """An answer as the gateway sends it."""
+
     status: int
     headers: Pairs
     body: bytes
 
 
 def build_event(request: HttpRequest) -> dict[str, Any]:
-    """The event (payload version 1.0) that a REST API hands to its function."""
+    """Build the event (payload version 1.0) that a REST API hands to its function."""
     path = unquote(request.path, errors="replace")
     query = parse_qsl(request.query, keep_blank_values=True, errors="replace")
     body, is_base64 = _encode_body(request)
@@ -70,7 +76,7 @@ def build_event(request: HttpRequest) -> dict[str, Any]:
 
 
 def parse_answer(payload: bytes) -> HttpAnswer | None:
-    """What the function answered; None where it is not shaped as API Gateway wants it."""
+    """Parse a function's answer; None where it is not shaped as API Gateway wants it."""
     try:
         answer = json.loads(payload)
         status, text = int(answer["statusCode"]), answer.get("body") or ""

@@ -100,10 +100,10 @@ def create_stack(
     at_once: int | None = None,
     max_executions: int | None = None,
 ) -> Stack:
-    """Create everything and put a data folder's content back; in an order in which nothing can be missed.
+    """Create everything and put a data folder's content back, in an order in which no event can be missed.
 
     Args:
-        poll: Whether messages on the queue invoke the starter.
+        poll: Let messages on the queue invoke the starter.
         at_once: Most iterations of a Map at a time; waiting for a processor uses up a state's time.
         max_executions: Most executions at a time; more uploads wait on the queue.
     """

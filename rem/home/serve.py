@@ -1,4 +1,4 @@
-"""Runs the home server in the foreground: says how to use it, logs what happens, stops when asked."""
+"""The home server in the foreground: it says how to use it, logs what happens, and stops when asked."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def serve(options: HomeOptions, *, json_logs: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     with open_home(options) as home:
-        welcome(home, options, add_first_key(home))
+        print_welcome(home, options, add_first_key(home))
         stopping.wait()
         log.info("stopping", note="what is unfinished goes on at the next start")
 
 
 def configure_logs(*, as_json: bool) -> None:
-    """structlog on standard error: JSON lines for machines, aligned lines for people."""
+    """Set structlog up on standard error: JSON lines for machines, aligned lines for people."""
     render: structlog.types.Processor = structlog.dev.ConsoleRenderer()
     if as_json:
         render = structlog.processors.JSONRenderer()
@@ -55,8 +55,8 @@ def configure_logs(*, as_json: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def welcome(home: Home, options: HomeOptions, key: str | None) -> None:
-    """What a person needs to go on; the first key is shown this once."""
+def print_welcome(home: Home, options: HomeOptions, key: str | None) -> None:
+    """Print what a person needs to go on; the first key is shown this once."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"REM is up at {home.api_url}, data in {options.data}")
     if key is not None:

@@ -1,4 +1,4 @@
-"""One sitting on the laptop: start the local AWS, upload recordings, watch their executions."""
+"""A session of `rem run`: start the local AWS, upload recordings, follow their executions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Upload:
 
 @dataclass
 class Outcome:
-    """How a file ended.
+    """The end of a file's execution.
 
     Attributes:
         status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED, as Step Functions says it.
@@ -72,7 +72,7 @@ Watcher = Callable[[Upload, Mapping[str, StateProgress]], None]
 
 
 class Session:
-    """Uploads to the local stack and follows executions, all through boto3 clients."""
+    """A client of the local stack: it uploads files and follows their executions."""
 
     def __init__(self, aws: LocalAws, stack: Stack) -> None:
         self.aws, self.stack = aws, stack
@@ -131,7 +131,7 @@ class Session:
         )
 
     def _read_new(self, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
-        """Events after that one, oldest first: a long history is not read again at every look."""
+        """Read the events after that one, oldest first: a long history is not read again at every look."""
         pages = self._sfn.get_paginator("get_execution_history").paginate(
             executionArn=execution_arn,
             includeExecutionData=False,

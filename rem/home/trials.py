@@ -44,7 +44,7 @@ def _find_payload(session: Session, execution_arn: str, stage: str) -> dict[str,
 
 
 def _try_size(session: Session, stage: str, payload: dict[str, Any], memory_mb: int) -> Report:
-    """Twice: the first loads the models. The stored result is removed, else it would be the answer."""
+    """Invoke twice, because the first call loads the models; report the second."""
     pool = session.aws.pool
     pool.add(replace(pool.functions[stage], memory_mb=memory_mb))
     _invoke(session, stage, payload)
@@ -52,14 +52,15 @@ def _try_size(session: Session, stage: str, payload: dict[str, Any], memory_mb: 
 
 
 def _invoke(session: Session, stage: str, payload: dict[str, Any]) -> Report:
-    _forget(session, stage, payload.get("recording", payload))
+    _remove_result(session, stage, payload.get("recording", payload))
     answer = session.aws.pool.invoke(stage, json.dumps(payload).encode())
     if answer.function_error or answer.report is None:
         raise SetupError(f"{stage} failed: {answer.payload.decode()[:300]}")
     return answer.report
 
 
-def _forget(session: Session, stage: str, recording: Mapping[str, Any]) -> None:
+def _remove_result(session: Session, stage: str, recording: Mapping[str, Any]) -> None:
+    """Remove the stage's stored result: it would be the answer."""
     s3, bucket = session.aws.client("s3"), session.stack.bucket
     prefix = f"artifacts/{recording['recordingId']}/{stage}/"
     for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):

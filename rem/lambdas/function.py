@@ -1,4 +1,4 @@
-"""What Lambda is told about a function, and what it answers."""
+"""A function's configuration, and the answer of an invocation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 
 @dataclass(frozen=True)
 class LocalFunction:
-    """What Lambda would be told about a function.
+    """The configuration of one function, as Lambda has it.
 
     Attributes:
         handler: Dotted path of a callable (event, context), importable from code_dir.
         memory_mb: Ceiling for the resident memory of the process and its children.
         reserved_concurrency: Invocations at once before Lambda answers 429; None for no limit.
-        takes_turns: Whether it waits while the runtime's max_running others run. What answers a person or a
-            queue should not wait for a model.
-        max_sandboxes: Processes of it at most; more invocations wait for one. None for no limit of its own.
+        takes_turns: It waits while the pool's max_running others run. A function that answers a person or a
+            queue should not: it would wait for a model.
+        max_sandboxes: Most processes of it; more invocations wait for one. None for no limit of its own.
         python: Interpreter with what the function's image installs; None for this program's own.
     """
 
@@ -42,7 +42,7 @@ class LocalFunction:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Lambda's REPORT line as data, with the CPU seconds that AWS does not tell.
+    """Lambda's REPORT line as data, with the CPU seconds that AWS does not report.
 
     Attributes:
         max_memory_mb: Highest of the sandbox so far, its init included, as on AWS.

@@ -1,4 +1,4 @@
-"""What a sandbox prints, line by line."""
+"""The output of a sandbox, line by line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Output:
         self._ended = False
 
     def start(self) -> None:
-        """Call once the process has its copy of `write_fd`: without ours, its end is the pipe's end."""
+        """Start to read; call it when the process has its copy of `write_fd`.
+
+        Ours is closed, so that the pipe ends with the process.
+        """
         os.close(self.write_fd)
         threading.Thread(target=self._read, name="sandbox-output", daemon=True).start()
 
@@ -43,7 +46,7 @@ class Output:
                 self._split(block)
 
     def take(self) -> str:
-        """Drain, also of a last line that lacks its newline; returns the newest lines since the last call."""
+        """Pass on all lines, the last one even without its newline; return the newest since the last call."""
         self.drain()
         with self._lock:
             if self._rest:

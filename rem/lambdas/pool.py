@@ -133,7 +133,8 @@ class SandboxPool:
         for sandbox in sandboxes:
             sandbox.kill()
         with self._changed:
-            self._changed.wait_for(lambda: not any(self._starting.values()))  # they end themselves
+            # Sandboxes that start meanwhile end themselves.
+            self._changed.wait_for(lambda: not any(self._starting.values()))
 
     def _invoke(self, function: LocalFunction, payload: bytes) -> Invocation:
         sandbox, name, request_id = self._take(function), function.name, str(uuid.uuid4())
@@ -214,7 +215,7 @@ class SandboxPool:
         while self._idle[name]:
             sandbox = self._idle[name].pop()  # the one used last is the warmest
             if sandbox.is_alive or (sandbox.invocations == 0 and sandbox.has_init_error):
-                return sandbox  # an init error is told by the first invocation
+                return sandbox  # the first invocation reports the init error
             sandbox.kill()
         return None
 

@@ -27,7 +27,7 @@ class Job:
 
 
 class RuntimeApi:
-    """What one runtime says, for the sandbox around it.
+    """A server for one runtime, and what the runtime has said to it.
 
     Attributes:
         ready: Set when init is over, well or badly; `ready_at_s` (monotonic) says when that was.
@@ -47,6 +47,7 @@ class RuntimeApi:
         threading.Thread(target=self._server.serve_forever, args=(SHUTDOWN_POLL_S,), daemon=True).start()
 
     def end_init(self, error: bytes | None = None) -> None:
+        """Note that init is over; only the first call counts."""
         if not self.ready.is_set():
             self.ready_at_s, self.init_error = time.monotonic(), error
             self.ready.set()
@@ -69,7 +70,7 @@ class _Server(ThreadingHTTPServer):
         self.api = api
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A killed sandbox breaks its connection; that is no error of ours."""
+        """Stay silent: a killed sandbox breaks its connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -80,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:
-        """Not a log anybody reads."""
+        """Write no access log."""
 
     def do_GET(self) -> None:
         api = self.server.api

@@ -47,7 +47,7 @@ class Sandbox:
     """A warm process that serves one invocation at a time.
 
     Args:
-        provisioned: Started ahead of its first invocation; the handler is told so the way AWS tells it.
+        provisioned: It starts ahead of its first invocation; AWS_LAMBDA_INITIALIZATION_TYPE says so.
         on_line: Called with every line the process writes, from any thread.
     """
 
@@ -123,7 +123,7 @@ class Sandbox:
         return self._process.poll() is None and self._api.init_error is None
 
     def wait_ready(self, limit_s: float) -> None:
-        """Until init is over, well or badly, or the process died in it."""
+        """Wait until init is over, well or badly, or the process died in it."""
         deadline_s = time.monotonic() + limit_s
         while self._process.poll() is None and time.monotonic() < deadline_s:
             if self._api.ready.wait(TICK_S):
@@ -140,7 +140,7 @@ class Sandbox:
         self._begin()
         try:
             if is_cold:
-                self._wait_ready()
+                self._finish_init()
                 self._begin()  # init is not part of the duration
             error, body = self._run(payload, request_id)
             error_type = _read_error_type(body) if error else None
@@ -166,15 +166,15 @@ class Sandbox:
     def _begin(self) -> None:
         self._began_s, self._cpu_before_s = time.monotonic(), self._cpu_s
 
-    def _wait_ready(self) -> None:
-        """Until the runtime asks for work or reports an init error."""
+    def _finish_init(self) -> None:
+        """Wait until the runtime asks for work or reports an init error."""
         deadline_s = time.monotonic() + INIT_S + self.function.timeout_s
         while not self._api.ready.wait(TICK_S):
             self._check(deadline_s)
         self._measure()
 
     def _run(self, payload: bytes, request_id: str) -> tuple[str | None, bytes]:
-        """Returns (function error or None, body)."""
+        """Hand the payload over; return the function error or None, and the body."""
         if self._api.init_error is not None:
             return "Unhandled", self._api.init_error
         deadline_s = self._began_s + self.function.timeout_s
@@ -191,7 +191,11 @@ class Sandbox:
                 return answer
 
     def _check(self, deadline_s: float) -> None:
-        """Raises: _SandboxError: too much memory, the process is gone, or time is over."""
+        """Check memory, process and time.
+
+        Raises:
+            _SandboxError: it takes too much memory, the process is gone, or the time is over.
+        """
         if self._measure() > self.function.memory_mb * 2**20:
             message = "Runtime exited with error: signal: killed"
             raise _SandboxError("Runtime.OutOfMemory", "Runtime.ExitError", message)
@@ -203,7 +207,7 @@ class Sandbox:
             raise _SandboxError("Sandbox.Timedout", "Sandbox.Timedout", message)
 
     def _measure(self) -> int:
-        """Bytes resident now. Keeps the peak and the CPU seconds, also for when the process is gone."""
+        """Measure the resident bytes; keep the peak and the CPU seconds for when the process is gone."""
         if self._killed:
             return 0
         usage = measure_tree(self._process.pid)

@@ -1,4 +1,4 @@
-"""Forks sandboxes so that none outlives the program."""
+"""Processes that do not outlive the program that started them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class _Spawner:
-    """Forks every sandbox from one thread that never ends.
+    """One thread that never ends and forks every sandbox.
 
     Linux's parent-death signal is bound to the forking *thread*: forked from a request's thread, a sandbox
     would die with that request; forked from here, it dies with the program, even by kill -9. What the
@@ -54,7 +54,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def spawn(**arguments: Any) -> subprocess.Popen[bytes]:
-    """Popen in a session of its own, from the thread that never ends."""
+    """Start a process in a session of its own, from the thread that never ends."""
     global _spawner  # noqa: PLW0603  # one per process, made when the first sandbox is
     with _spawner_lock:
         _spawner = _spawner or _Spawner()

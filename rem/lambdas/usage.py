@@ -11,7 +11,12 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`peak_bytes` is the first process's highest ever; `cpu_s` is user and system time."""
+    """Memory and processor time of a process tree.
+
+    Attributes:
+        peak_bytes: The highest ever of the first process, at least `resident_bytes`.
+        cpu_s: User and system time.
+    """
 
     resident_bytes: int
     peak_bytes: int
@@ -19,7 +24,10 @@ class Usage:
 
 
 def measure_tree(pid: int) -> Usage:
-    """A process that has ended counts for what its parent knows of it; a tree that is gone is zeros."""
+    """Measure a process and its descendants.
+
+    Ended children count through their parent's totals. Zeros if the tree is gone.
+    """
     resident_bytes, cpu_s, pending = 0, 0.0, [pid]
     while pending:
         each = pending.pop()
@@ -33,7 +41,7 @@ def measure_tree(pid: int) -> Usage:
 
 
 def _measure(pid: int) -> tuple[int, float]:
-    """Resident bytes now; seconds of the process and of its children that have ended."""
+    """Measure the bytes that are resident now, and the seconds of the process and its ended children."""
     if sys.platform == "linux":  # psutil takes ten times as long, in every invocation
         fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
         ticks = sum(int(field) for field in fields[11:15])
@@ -50,7 +58,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _peak_bytes(pid: int) -> int:
-    """Linux remembers the highest resident size (VmHWM): it sees peaks shorter than our tick."""
+    """Read the highest resident size (VmHWM), which includes peaks between two measurements."""
     try:
         lines = _read(f"/proc/{pid}/status").splitlines()
     except OSError:

@@ -30,7 +30,9 @@ ABORT_WAIT_S = 10.0  # a worker that has no environment by then failed to parse 
 
 
 def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_credentials: Any) -> None:
-    """The one patched function: a lambda:invoke task calls the pool directly, without HTTP and boto3.
+    """Call the pool for a lambda:invoke task, without HTTP and boto3: the one patched function of the engine.
+
+    A task that an earlier attempt finished gives the output that the history has.
 
     Raises:
         ClientError: unknown function or throttled; the engine names it Lambda.<code>, as on AWS.
@@ -58,8 +60,8 @@ def _invoke(pool: SandboxPool, name: str, payload: bytes) -> str:
     return answer.payload.decode()
 
 
-class _WithEvents:
-    """What the asynchronous and the synchronous worker share."""
+class _HistoryMixin:
+    """The history that the asynchronous and the synchronous worker share."""
 
     _evaluation_details: Any
     context: EngineContext
@@ -73,17 +75,17 @@ class _WithEvents:
         return env
 
 
-class Worker(_WithEvents, ExecutionWorker):  # type: ignore[misc]
-    """Runs an execution from its start, or on from the state that its earlier attempts did not leave."""
+class Worker(_HistoryMixin, ExecutionWorker):  # type: ignore[misc]
+    """A worker that starts an execution, or goes on from the state that earlier attempts did not leave."""
 
     def __init__(self, context: EngineContext, *details: Any) -> None:
         super().__init__(*details)
         self.context = context
         self.earlier: Sequence[dict[str, Any]] = ()
-        self.redrive = 0  # its number, 0 for a restart
+        self.redrive = 0  # the number of the redrive, 0 for a restart
 
     def start(self) -> None:
-        """Without moto's list of all threads there ever were."""
+        """Start the thread, but keep it out of moto's list of all threads there ever were."""
         threading.Thread(target=self._execution_logic, daemon=True).start()
 
     def _execution_logic(self) -> None:
@@ -109,13 +111,13 @@ class Worker(_WithEvents, ExecutionWorker):  # type: ignore[misc]
         self._execution_communication.terminated()
 
     def _find_unfinished(self) -> dict[str, Any] | None:
-        """The last entry into a state of the top level: AWS's rule for where a redrive goes on."""
+        """Find the last entry into a state of the top level, where a redrive on AWS goes on too."""
         top = json.loads(self._evaluation_details.state_machine_details.definition)["States"]
         entries = (event for event in reversed(self.earlier) if event["type"].endswith("StateEntered"))
         return next((event for event in entries if event["stateEnteredEventDetails"]["name"] in top), None)
 
 
-class SyncWorker(_WithEvents, SyncExecutionWorker):  # type: ignore[misc]
+class SyncWorker(_HistoryMixin, SyncExecutionWorker):  # type: ignore[misc]
     is_kept = False
 
 
@@ -123,7 +125,7 @@ class Communication(BaseExecutionWorkerCommunication):  # type: ignore[misc]
     execution: Any
 
     def terminated(self) -> None:
-        """An aborted execution stays ABORTED when its last Lambda comes back."""
+        """End the execution, unless it was aborted: it stays ABORTED when its last Lambda comes back."""
         with self.execution.ending:
             if self.execution.exec_status != ExecutionStatus.RUNNING:
                 return
@@ -171,8 +173,12 @@ class LocalExecution(Execution):  # type: ignore[misc]
             stock._activity_store,
         )
 
-    def go_on(self, redrive: int) -> None:
-        """Start where the earlier attempts ended; `redrive` is its number, 0 after a restart."""
+    def continue_earlier(self, redrive: int) -> None:
+        """Start where the earlier attempts ended.
+
+        Args:
+            redrive: The number of the redrive, 0 after a restart.
+        """
         self.exec_worker = self._get_start_execution_worker()
         self.exec_worker.earlier = self._context.journal.read_events(self.exec_arn)
         self.exec_worker.redrive = redrive
@@ -180,7 +186,7 @@ class LocalExecution(Execution):  # type: ignore[misc]
         self.exec_worker.start()
 
     def report_end(self) -> None:
-        """Write the end down, then tell of it."""
+        """Write the end into the journal, then notify the listener."""
         assert self.stop_date is not None
         output = (
             None
@@ -212,7 +218,7 @@ class LocalExecution(Execution):  # type: ignore[misc]
         self.report_end()
 
     def _wait_for_environment(self) -> Any:
-        """It started a moment ago and its thread has not run yet; None where the definition did not parse."""
+        """Wait until the execution's thread has run; return None where its definition did not parse."""
         deadline_s = time.monotonic() + ABORT_WAIT_S
         while self.exec_worker.env is None and time.monotonic() < deadline_s:
             time.sleep(0.005)

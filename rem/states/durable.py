@@ -1,7 +1,7 @@
-"""In front of moto's S3 and DynamoDB: a write is in the data folder before it is answered.
+"""A layer in front of moto's S3 and DynamoDB: a write is in the data folder before it is answered.
 
-S3's events go out after that, so that nobody works on what a crash could still take away. Contents leave
-memory: moto reads them from the folder. Uploads in parts are kept in memory until they are complete.
+S3's events go out after that, so that nobody works on what a crash could still take away. moto reads contents
+from the folder, so that they leave memory. Uploads in parts stay in memory until they are complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rem.lambdas.function import ACCOUNT, REGION
 Environ = dict[str, Any]
 SINGLE_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 BATCH_WRITES = ("BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "ExecuteTransaction")
-# What a query makes of a request on an object, other than a write of the object itself.
+# A request on an object with one of these in its query does not write the object itself.
 ELSEWHERE = {"partNumber", "tagging", "acl", "retention", "legal-hold", "uploads", "select", "restore"}
 AUTHORIZATION = (
     f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{{}}/aws4_request, SignedHeaders=host, Signature=x"
@@ -38,7 +38,7 @@ _send_event = notifications.send_event
 
 
 def _send_or_wait(*event: Any, **more: Any) -> None:
-    """Moto's seam for S3's events: inside a write that is not on the disk yet they wait."""
+    """Send one of S3's events, or hold it back while the write that caused it is not on the disk yet."""
     waiting: list[Callable[[], None]] | None = getattr(_waiting, "events", None)
     if waiting is None:
         _send_event(*event, **more)
@@ -47,7 +47,7 @@ def _send_or_wait(*event: Any, **more: Any) -> None:
 
 
 class Durable:
-    """A WSGI application around moto's."""
+    """A WSGI application that keeps what moto's application writes."""
 
     def __init__(self, application: Any, folder: DataFolder) -> None:
         self._application, self._folder = application, folder
@@ -70,7 +70,7 @@ class Durable:
         return answer
 
     def restore(self) -> tuple[int, int]:
-        """Put what the folder has into moto's empty bucket and tables; how many objects and items."""
+        """Put what the folder has into moto's empty bucket and tables; return how many objects and items."""
         objects = 0
         for stored in self._folder.objects.read_all():
             key = _backend().put_object(stored.bucket, stored.key, b"", disable_notification=True)
@@ -133,7 +133,7 @@ class Durable:
     def _write_item(
         self, environ: Environ, start_response: Callable[..., Any], operation: str
     ) -> Iterable[bytes]:
-        """One write at a time, so that the folder has them in the order in which they were answered."""
+        """Run one write at a time, so that the folder has them in the order in which they were answered."""
         request = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(request)
         asked = json.loads(request)
@@ -193,6 +193,7 @@ class Durable:
 
 
 def uninstall() -> None:
+    """Give moto its own function for S3's events back."""
     notifications.send_event = _send_event
 
 
@@ -205,7 +206,7 @@ def _bucket_exists(keys: list[tuple[str, str]]) -> bool:
 
 
 def _put_back(before: dict[tuple[str, str], Any]) -> None:
-    """The disk refused: what was answered before is what is there."""
+    """Put back the objects that were there before a write that the disk refused."""
     for (bucket, name), key in before.items():
         keys = _backend().buckets[bucket].keys
         if key is not None:
@@ -215,13 +216,13 @@ def _put_back(before: dict[tuple[str, str], Any]) -> None:
 
 
 def _is_s3(environ: Environ) -> bool:
-    """By the scope of the signature, in the header or in a presigned URL's query."""
+    """Tell an S3 request by the scope of its signature, in the header or in a presigned URL's query."""
     signed = environ.get("HTTP_AUTHORIZATION", "") + environ.get("QUERY_STRING", "").replace("%2F", "/")
     return "/s3/aws4_request" in signed
 
 
 def _find_written(environ: Environ) -> Iterator[tuple[str, str]]:
-    """Bucket and key of every object that the request writes, completes or deletes."""
+    """Find bucket and key of every object that the request writes, completes or deletes."""
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
     key = key.encode("latin1").decode()

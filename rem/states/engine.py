@@ -1,9 +1,10 @@
 """Step Functions on this machine: moto's ASL interpreter and what it lacks.
 
-moto 5.2.5 (pinned) as it is: names are not checked, idempotency has a race, histories are not paged,
-abandoned branches go on writing events after the end, StopExecution in a Map ends FAILED, StartSyncExecution
-and RedriveExecution are missing, nothing survives the process, every execution stays in memory, a task call
-makes a boto3 client. Each override below says which of these it mends; tests/rem/states holds each seam.
+moto 5.2.5 (pinned) does not check names, has a race in its idempotency and does not page histories. Abandoned
+branches go on writing events after the end, and StopExecution in a Map ends FAILED. StartSyncExecution and
+RedriveExecution are missing. Nothing survives the process, every execution stays in memory, and each task
+call makes a boto3 client. The overrides here, in attempts.py, events.py and responses.py close these gaps;
+tests/rem/states has a test per seam.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Backend(StepFunctionsParserBackend):  # type: ignore[misc]
         execution_input: str | None = None,
         trace_header: Any = None,
     ) -> Any:
-        """Checked name and input; the look for a namesake and the start are one step."""
+        """Check name and input, then start; the look for a namesake and the start are one step."""
         machine = self.describe_state_machine(state_machine_arn)
         name, text = name or str(uuid.uuid4()), execution_input or "{}"
         _check(name, text)
@@ -92,7 +93,7 @@ class Backend(StepFunctionsParserBackend):  # type: ignore[misc]
         return execution
 
     def _find_namesake(self, arn: str, text: str) -> LocalExecution:
-        """The same start again while it runs is the same execution; anything else is refused."""
+        """Return the running execution that was started with this input; refuse any other namesake."""
         running = self.running.get(arn)
         if running is None or running.execution_input != text:
             raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
@@ -106,25 +107,25 @@ class Backend(StepFunctionsParserBackend):  # type: ignore[misc]
             if reason := row.explain_not_redrivable(now):
                 raise ExecutionNotRedrivable(reason)
             self.context.journal.reopen(arn, now)
-            self._go_on(self.read(arn), redrive=row.redrives + 1)
+            self._continue(self.read(arn), redrive=row.redrives + 1)
         self.context.on_status(self.read(arn))
         return now
 
     def resume(self) -> int:
-        """Go on with every execution that ran when the process before this one ended; how many."""
+        """Go on with every execution that ran when the process before this one ended; return how many."""
         rows = [row for row in self.context.journal.read_running() if row.arn not in self.running]
         for row in rows:
             with self.starting:
-                self._go_on(row, redrive=0)
+                self._continue(row, redrive=0)
         return len(rows)
 
-    def _go_on(self, row: ExecutionRow, redrive: int) -> None:
+    def _continue(self, row: ExecutionRow, redrive: int) -> None:
         execution = self._build_execution(self.describe_state_machine(row.machine), row)
         self.running[row.arn] = execution
-        execution.go_on(redrive)
+        execution.continue_earlier(redrive)
 
     def start_sync_execution(self, state_machine_arn: str, name: str | None, text: str | None) -> Any:
-        """Runs to its end before it answers, and is in no list, as an Express execution on AWS."""
+        """Run an execution to its end; it is in no list, as an Express execution on AWS."""
         machine = self.describe_state_machine(state_machine_arn)
         name, text = name or str(uuid.uuid4()), text or "{}"
         _check(name, text)
@@ -145,7 +146,7 @@ class Backend(StepFunctionsParserBackend):  # type: ignore[misc]
     def _describe(
         self, machine: Any, definition: str, arn: str, name: str, text: str, started: datetime
     ) -> dict[str, Any]:
-        """What moto wants to know of an execution, which keeps the definition it started with."""
+        """Build moto's arguments for an execution, which keeps the definition that it started with."""
         snapshot = copy.copy(machine)
         snapshot.definition = definition
         return {
@@ -203,10 +204,11 @@ def uninstall(context: EngineContext) -> None:
 
 
 def find_running() -> list[LocalExecution]:
+    """Find the executions that run now."""
     backends = [backend for account in BACKENDS.values() for backend in account.values()]
     return [execution for backend in backends for execution in list(backend.running.values())]
 
 
 def resume() -> int:
-    """Go on with what an earlier process left running; how many executions."""
+    """Go on with the executions that an earlier process left running; return how many."""
     return sum(backend.resume() for account in BACKENDS.values() for backend in account.values())

@@ -31,7 +31,7 @@ class StatusEvents:
     def __init__(self, pool: SandboxPool, function: str, journal: Journal) -> None:
         self._pool, self._function, self._journal = pool, function, journal
         self._waiting: queue.SimpleQueue[ExecutionRow] = queue.SimpleQueue()
-        for row in journal.read_untold():
+        for row in journal.read_undelivered():
             self._waiting.put(row)
 
     def add(self, row: ExecutionRow) -> None:
@@ -46,7 +46,7 @@ class StatusEvents:
             except queue.Empty:
                 continue
             if self._deliver(row, stopping):
-                self._journal.mark_told(row)
+                self._journal.mark_delivered(row)
 
     def _deliver(self, row: ExecutionRow, stopping: threading.Event) -> bool:
         """Invoke the function until it succeeds; return False where it did not."""

@@ -69,7 +69,7 @@ class ExecutionRow:
         return order_status(self.redrives, self.status)
 
     def explain_not_redrivable(self, now: datetime) -> str | None:
-        """Why it cannot be redriven; None where it can."""
+        """Say why it cannot be redriven; None where it can."""
         if self.status not in UNSUCCESSFUL:
             return f"Execution is {self.status} and cannot be redriven"
         if self.stopped is None or now - self.stopped > REDRIVE_PERIOD:
@@ -78,7 +78,9 @@ class ExecutionRow:
 
 
 class Journal:
-    """Thread-safe. A write is in SQLite's log when its call returns, which a killed process survives.
+    """The executions of one LocalAws, for any thread.
+
+    A write is in SQLite's log when its call returns: it survives a killed process.
 
     Args:
         path: None keeps everything in memory.
@@ -91,7 +93,7 @@ class Journal:
         self._closed = False
 
     def _run(self, statement: str, *values: object) -> list[Any]:
-        """After the end nothing is written any more: what still runs then never happened."""
+        """Run a statement; after `close` do nothing: executions that end then must stay RUNNING."""
         with self._lock:
             return [] if self._closed else self._database.execute(statement, values).fetchall()
 
@@ -101,7 +103,7 @@ class Journal:
             self._database.close()
 
     def add(self, row: ExecutionRow) -> bool:
-        """Remember that it starts; False where there is one of its name."""
+        """Add an execution that starts; return False where there is one of its name."""
         digest = hashlib.sha256(row.definition.encode()).hexdigest()
         with self._lock:
             self._run("INSERT OR IGNORE INTO definition VALUES(?, ?)", digest, row.definition)
@@ -127,7 +129,7 @@ class Journal:
         )  # fmt: skip
 
     def reopen(self, arn: str, now: datetime) -> None:
-        """It runs again by a redrive."""
+        """Set an execution to RUNNING again, for a redrive."""
         self._run(
             "UPDATE execution SET status=?, stopped=NULL, output=NULL, error=NULL, cause=NULL,"
             " redrives=redrives + 1, redriven=? WHERE arn=?",
@@ -139,7 +141,7 @@ class Journal:
         return ExecutionRow.from_columns(rows[0]) if rows else None
 
     def read_newest(self, machine: str, status: str | None, first: int, count: int) -> list[ExecutionRow]:
-        """Executions of a machine, newest first, from number `first` on."""
+        """Read a machine's executions, newest first, from number `first` on."""
         rows = self._run(
             f"SELECT {COLUMNS} FROM execution WHERE machine=? AND (? IS NULL OR status=?)"
             " ORDER BY started DESC, arn LIMIT ? OFFSET ?",
@@ -155,25 +157,25 @@ class Journal:
         self._run("INSERT OR REPLACE INTO event VALUES(?, ?, ?)", arn, event["id"], json.dumps(event))
 
     def read_events(self, arn: str, first: int = 0, count: int = -1, *, newest: bool = False) -> list[Any]:
-        """`count` events from number `first` on, in the order in which they happened or the newest first."""
+        """Read `count` events from number `first` on, the oldest or the newest first."""
         order = "DESC" if newest else "ASC"
         rows = self._run(
             f"SELECT body FROM event WHERE arn=? ORDER BY id {order} LIMIT ? OFFSET ?", arn, count, first
         )
         return [json.loads(body) for (body,) in rows]
 
-    def read_untold(self) -> list[ExecutionRow]:
-        """Executions whose latest status nobody was told of yet, in the order in which they started."""
+    def read_undelivered(self) -> list[ExecutionRow]:
+        """Read the executions whose latest status event was not delivered yet, the oldest first."""
         rows = self._run(
             f"SELECT {COLUMNS} FROM execution WHERE told < order_status(redrives, status) ORDER BY started"
         )
         return [ExecutionRow.from_columns(row) for row in rows]
 
-    def mark_told(self, row: ExecutionRow) -> None:
+    def mark_delivered(self, row: ExecutionRow) -> None:
         self._run("UPDATE execution SET told=? WHERE arn=? AND told < ?", row.order, row.arn, row.order)
 
     def forget_old(self, now: datetime | None = None) -> int:
-        """Remove what closed longer ago than AWS keeps it; how many executions that were."""
+        """Remove the executions that closed longer ago than AWS keeps them; return how many."""
         before = ((now or datetime.now(UTC)) - KEPT).isoformat()
         with self._lock:
             old = self._run("SELECT arn FROM execution WHERE stopped < ?", before)

@@ -17,7 +17,7 @@ from rem.states.event_bridge import Schedule, StatusEvents
 from rem.states.gate import Gate
 from rem.states.invoke import InvokeMiddleware
 from rem.states.journal import ExecutionRow, Journal
-from rem.states.queue_poller import QueueMapping, QueuePoller
+from rem.states.queue_poller import EventSource, QueuePoller
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -144,8 +144,8 @@ class LocalAws:
         Args:
             max_executions: Messages wait in the queue while so many executions run.
         """
-        mapping = QueueMapping(queue_url, function, max_executions)
-        self._start(QueuePoller(self.client("sqs"), self.pool, mapping, self.count_running).run)
+        source = EventSource(queue_url, function, max_executions)
+        self._start(QueuePoller(self.client("sqs"), self.pool, source, self.count_running).run)
 
     def _start(self, run: Callable[[threading.Event], None]) -> None:
         _start_thread(lambda: run(self._stopping))

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class QueueMapping:
+class EventSource:
     """A queue and the function that its messages invoke.
 
     Attributes:
@@ -36,7 +36,7 @@ class QueueMapping:
 
 
 class QueuePoller:
-    """Polls one queue, invokes the function, and deletes what it did not report as failed.
+    """A loop that polls one queue, invokes the function, and deletes what it did not report as failed.
 
     Args:
         sqs: boto3's client.
@@ -44,9 +44,9 @@ class QueuePoller:
     """
 
     def __init__(
-        self, sqs: Any, pool: SandboxPool, mapping: QueueMapping, count_running: Callable[[], int]
+        self, sqs: Any, pool: SandboxPool, source: EventSource, count_running: Callable[[], int]
     ) -> None:
-        self._sqs, self._pool, self._mapping = sqs, pool, mapping
+        self._sqs, self._pool, self._source = sqs, pool, source
         self._count_running = count_running
         self._queue_arn = self._read_arn()
 
@@ -62,21 +62,21 @@ class QueuePoller:
                     self._deliver(messages)
             except Exception:
                 if not stopping.is_set():
-                    log.exception("polling %s", self._mapping.queue_url)
+                    log.exception("polling %s", self._source.queue_url)
                 stopping.wait(RETRY_S)
 
     def _read_arn(self) -> str:
-        asked = {"QueueUrl": self._mapping.queue_url, "AttributeNames": ["QueueArn"]}
+        asked = {"QueueUrl": self._source.queue_url, "AttributeNames": ["QueueArn"]}
         return str(self._sqs.get_queue_attributes(**asked)["Attributes"]["QueueArn"])
 
     def _find_room(self) -> int:
         """Count the messages that may be received now."""
-        most = self._mapping.max_executions
+        most = self._source.max_executions
         return BATCH if most is None else min(BATCH, most - self._count_running())
 
     def _receive(self, count: int) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(
-            QueueUrl=self._mapping.queue_url,
+            QueueUrl=self._source.queue_url,
             MaxNumberOfMessages=count,
             WaitTimeSeconds=LONG_POLL_S,
             AttributeNames=["All"],
@@ -88,7 +88,7 @@ class QueuePoller:
     def _deliver(self, messages: Sequence[dict[str, Any]]) -> None:
         """Delete what succeeded; the rest comes back after its visibility timeout."""
         event = {"Records": [_to_record(message, self._queue_arn) for message in messages]}
-        answer = self._pool.invoke(self._mapping.function, json.dumps(event).encode())
+        answer = self._pool.invoke(self._source.function, json.dumps(event).encode())
         if answer.status != 200 or answer.function_error:
             return
         failures = (json.loads(answer.payload) or {}).get("batchItemFailures", [])
@@ -96,7 +96,7 @@ class QueuePoller:
         done = [message for message in messages if message["MessageId"] not in failed]
         if done:
             entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(done)]
-            self._sqs.delete_message_batch(QueueUrl=self._mapping.queue_url, Entries=entries)
+            self._sqs.delete_message_batch(QueueUrl=self._source.queue_url, Entries=entries)
 
 
 def _to_record(message: dict[str, Any], queue_arn: str) -> dict[str, Any]:

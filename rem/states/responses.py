@@ -64,7 +64,7 @@ class Response(StepFunctionResponse):  # type: ignore[misc]
         return ActionResult({"redriveDate": redriven})
 
     def describe_state_machine_for_execution(self) -> Any:
-        """The definition that the execution started with."""
+        """Answer with the definition that the execution started with."""
         row: ExecutionRow = self.stepfunction_backend.read(self._get_param("executionArn"))
         machine = self.stepfunction_backend.describe_state_machine(row.machine)
         answer = {"stateMachineArn": row.machine, "name": machine.name, "roleArn": machine.roleArn}
@@ -92,13 +92,13 @@ class Response(StepFunctionResponse):  # type: ignore[misc]
         return _page("events", events, first, size)
 
     def _read_page(self) -> tuple[int, int]:
-        """maxResults and nextToken, which is an offset."""
+        """Read maxResults, and nextToken, which is an offset here."""
         size = min(int(self._get_param("maxResults") or PAGE), LARGEST_PAGE)
         return size, int(self._get_param("nextToken") or 0)
 
 
 def _page(name: str, found: list[Any], first: int, size: int) -> Any:
-    """Args: found holds one more than a page where there is a next one."""
+    """Build one page; `found` holds one more than a page where there is a next one."""
     page: dict[str, Any] = {name: found[:size]}
     if len(found) > size:
         page["nextToken"] = str(first + size)
@@ -130,7 +130,7 @@ def _without_data(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def create_app(service: str) -> Any:
-    """moto's application for one service, with our Step Functions in place of its own."""
+    """Build moto's application for one service; Step Functions gets the responses above."""
     app = create_backend_app(service)
     if service == "stepfunctions":
         ours: Callable[..., Any] = convert_to_flask_response(Response.dispatch)
