@@ -65,7 +65,7 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "functions/diarize": Room(f"{STAGE_NEEDS} {MODEL_NEEDS}", "pyannote torch torchaudio", in_images=True),
     "functions/assemble": Room(STAGE_NEEDS, in_images=True),
     "functions/enrich": Room(STAGE_NEEDS, in_images=True),
-    "functions/enrich/offline.py": Room(STAGE_NEEDS, "yake", in_images=True),
+    "functions/enrich/extract": Room("rem/transcripts", "yake segtok", in_images=True),
     "functions/enrich/openai_model.py": Room(STAGE_NEEDS, "openai", in_images=True),
     "functions/enrich/evidence.py": Room(STAGE_NEEDS, "rapidfuzz", in_images=True),
     "functions/publish": Room(STAGE_NEEDS, in_images=True),
@@ -86,8 +86,8 @@ ROOMS = {  # from the inside out; a module is ruled by the longest name that it 
     "benchmarks": Room("*", "*"),
 }
 HEAVY = set(
-    "boto3 botocore moto faster_whisper huggingface_hub pyannote torch torchaudio av yake openai rapidfuzz "
-    "jiwer pysubs2 icu4py".split()
+    "boto3 botocore moto faster_whisper huggingface_hub pyannote torch torchaudio av yake segtok openai "
+    "rapidfuzz jiwer pysubs2 icu4py".split()
 )
 PURE = ("rem/core", "rem/transcripts", "rem/executions")  # the standard library, and what the table names
 OURS = ("rem", "functions", "statemachine", "infra", "models", "benchmarks")

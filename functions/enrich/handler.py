@@ -21,7 +21,7 @@ from rem.stage.work import Budget, Context, build_once
 from rem.transcripts.receipts import Receipt, Usage
 from rem.transcripts.transcript import Transcript
 
-VERSION = 3
+VERSION = 4
 
 
 def run(event: Mapping[str, Any], *, store: Store, model: Enricher, settings: EnrichSettings) -> Json:

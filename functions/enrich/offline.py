@@ -3,52 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import islice
 
+from functions.enrich.extract.english import COURTESY, SIDE_CLAUSE
+from functions.enrich.extract.languages import LANGUAGES, load_stop_words
+from functions.enrich.extract.phrases import Phrases, find_phrases
+from functions.enrich.extract.sentences import Sentence, split_sentences
+from functions.enrich.extract.tasks import find_decisions, find_questions, find_tasks
+from functions.enrich.extract.titles import choose_title
 from functions.enrich.schemas import ActionItem, Chapter, Chapters, Item, Notes
 from functions.enrich.vectors import build_lexical, to_bytes
+from rem.core import Json
 from rem.core.recipes import Recipe
 from rem.ports import Memo, Note
 from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Segment, Transcript
 
-TOPICS = 5
-LONGEST_PHRASE = 2  # words per key phrase
-SHORTEST_SENTENCE = 6  # words; "Let us start the meeting." is no summary
-TITLE_PHRASES = 3
+SHORTEST_SENTENCE, LONGEST_SENTENCE = 6, 40  # words; "Let us start the meeting." is no summary
 MOST_ITEMS = 10  # per list; a longer list of picked sentences is no note any more
 CHAPTER_S = 600.0
-TASK = re.compile(
-    r"(?:^|, |\band |\b(?:[Tt]oday|[Tt]omorrow|[Tt]hen|[Ss]o) )"
-    r"(?P<who>I|[Ww]e|(?!It\b|That\b|This\b|There\b|They\b|You\b|What\b|Who\b)[A-Z][a-z]+)"
-    r"(?: will|'ll| have to| has to| need to| needs to| must) (?!be\b)"
-)
-DUE = re.compile(
-    r"\b(?:(?:by|before|until|on|next|this) )?(?:today|tonight|tomorrow|"
-    r"(?:next|this) week|this (?:morning|afternoon|evening)|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
-    re.IGNORECASE,
-)
-DECISION = re.compile(
-    r"\b(?:we|they) (?:have )?(?:decided|agreed)\b|\blet'?s go with\b|\bagreed to\b", re.IGNORECASE
-)
-QUESTION = re.compile(r"[?\uff1f\u061f]\s*$")  # also the full-width and the Arabic one
-# What people say in every conversation, and calendar words: never its topic. YAKE knows only function words.
-SMALL_TALK = frozenset(
-    "good morning afternoon evening night hello hi hey everyone thanks thank please yes no okay sure sounds "
-    "nice day today tomorrow yesterday tonight week monday tuesday wednesday thursday friday saturday sunday "
-    "one two three four five six seven eight nine ten eleven twelve thirty noon half past lunch".split()
-)
+ENGLISH_ONLY = "To-dos and decisions are found in English only; a language model finds them in any language."
 
 
 class OfflineEnricher:
-    """Title and topics by YAKE's key phrases, the sentences with most of them, and what reads like a task.
-
-    YAKE: Campos et al., "YAKE! Keyword extraction from single documents using multiple local features",
-    Information Sciences 509, 2020. A lower YAKE score is a better phrase.
-    """
+    """The enricher that picks sentences and phrases: a title, a summary, topics, tasks and questions."""
 
     engine = "offline"
 
@@ -63,58 +43,84 @@ class OfflineEnricher:
 
     def enrich(self, transcript: Transcript, recipe: Recipe, memo: Memo) -> Note:
         made_by = {"engine": self.engine}
-        match recipe.output:
-            case "Notes":
-                return Note(made_by | self._write_notes(transcript).model_dump(by_alias=True))
-            case "Chapters":
-                return Note(made_by | _cut_chapters(transcript).model_dump(by_alias=True))
-            case "Vectors":
-                table = build_lexical([segment.text for segment in transcript.segments])
-                shape = {"model": "lexical", "count": table.shape[0], "dimensions": table.shape[1]}
-                return Note(made_by | shape, vectors=to_bytes(table))
-            case _:
-                return Note(made_by | {"skipped": f"the recipe {recipe.name} needs a language model"})
+        if recipe.output == "Vectors":
+            table = build_lexical([segment.text for segment in transcript.segments])
+            shape = {"model": "lexical", "count": table.shape[0], "dimensions": table.shape[1]}
+            return Note(made_by | shape, vectors=to_bytes(table))
+        if recipe.output not in ("Notes", "Chapters"):
+            return Note(made_by | {"skipped": f"the recipe {recipe.name} needs a language model"})
+        if transcript.segments and transcript.language not in LANGUAGES:
+            return Note(made_by | {"skipped": _explain_language(transcript.language)})
+        if recipe.output == "Chapters":
+            return Note(made_by | _cut_chapters(transcript).model_dump(by_alias=True))
+        return Note(made_by | self._write_notes(transcript))
 
-    def _write_notes(self, transcript: Transcript) -> Notes:
-        phrases = _rank_phrases(transcript) if transcript.segments else {}
-        topics = list(phrases)[:TOPICS]
-        sentences = _pick_sentences(transcript.segments, phrases, self._summary_sentences)
-        return Notes(
-            title=" · ".join(topics[:TITLE_PHRASES]).capitalize() or "Empty recording",
-            summary=" ".join(segment.text for _, segment in sentences),
-            summary_segment_ids=[segment_id for segment_id, _ in sentences],
-            topics=topics,
-            action_items=_find_tasks(transcript),
-            decisions=_find_items(transcript, DECISION),
-            questions=_find_items(transcript, QUESTION),
+    def _write_notes(self, transcript: Transcript) -> Json:
+        if not transcript.segments:
+            return Notes.empty().model_copy(update={"title": "Empty recording"}).model_dump(by_alias=True)
+        language = str(transcript.language)
+        sentences = split_sentences(transcript.segments, language)
+        phrases = find_phrases(sentences, language)
+        chosen = _choose_sentences(sentences, phrases, self._summary_sentences)
+        is_english = language == "en"
+        started = datetime.fromisoformat(transcript.recording.started_at)
+        title = choose_title(sentences, phrases, language, f"{started:%Y-%m-%d}")
+        notes = Notes(
+            title=title or f"Recording of {started:%Y-%m-%d %H:%M %Z}",
+            summary=" ".join(sentence.text for sentence in chosen),
+            summary_segment_ids=list(dict.fromkeys(i for s in chosen for i in s.segment_ids)),
+            topics=list(phrases.topics),
+            action_items=_list_tasks(sentences) if is_english else [],
+            decisions=_list_items(find_decisions(sentences)) if is_english else [],
+            questions=_list_items(find_questions(sentences, load_stop_words(language))),
         )
+        return notes.model_dump(by_alias=True) | ({} if is_english else {"remark": ENGLISH_ONLY})
 
 
-def _find_tasks(transcript: Transcript) -> list[ActionItem]:
-    """Sentences in which somebody takes something on; English only, like the patterns."""
-    if transcript.language not in (None, "en"):
-        return []
-    found: list[ActionItem] = []
-    for i, segment in enumerate(transcript.segments):
-        match = TASK.search(segment.text)
-        if match and not segment.text.endswith("?"):
-            who, due = match["who"], DUE.search(segment.text)
-            owner = segment.speaker if who == "I" else None if who in ("We", "we") else who
-            found.append(
-                ActionItem(text=segment.text, owner=owner, due=due[0] if due else None, segment_ids=[i])
-            )
-    return found[:MOST_ITEMS]
+def _explain_language(language: str | None) -> str:
+    if language is None:
+        return "the language of the recording is not known; a language model can do without"
+    known = ", ".join(sorted(LANGUAGES))
+    return (
+        f"notes without a language model are made in {known} and not in {language}: set up a language model"
+    )
 
 
-def _find_items(transcript: Transcript, pattern: re.Pattern[str]) -> list[Item]:
-    if transcript.language not in (None, "en") and pattern is not QUESTION:
-        return []
-    found = enumerate(transcript.segments)
-    return [Item(text=s.text, segment_ids=[i]) for i, s in found if pattern.search(s.text)][:MOST_ITEMS]
+def _list_tasks(sentences: Sequence[Sentence]) -> list[ActionItem]:
+    return [
+        ActionItem(
+            text=task.sentence.text,
+            owner=task.owner,
+            due=task.due,
+            segment_ids=list(task.sentence.segment_ids),
+        )
+        for task in islice(find_tasks(sentences), MOST_ITEMS)
+    ]
+
+
+def _list_items(sentences: Iterable[Sentence]) -> list[Item]:
+    return [Item(text=s.text, segment_ids=list(s.segment_ids)) for s in islice(sentences, MOST_ITEMS)]
+
+
+def _choose_sentences(sentences: Sequence[Sentence], phrases: Phrases, count: int) -> list[Sentence]:
+    """Choose the whole statements with the most key phrases per word, in the order of the recording."""
+    statements = {s.text: s for s in reversed(sentences) if _carries(s)}  # of repeated ones the first
+    weights = {text: phrases.weigh(text) / math.sqrt(len(s.words)) for text, s in statements.items()}
+    best = sorted((text for text in weights if weights[text] > 0), key=lambda text: -weights[text])[:count]
+    return [sentence for sentence in sentences if sentence in [statements[text] for text in best]]
+
+
+def _carries(sentence: Sentence) -> bool:
+    """Check that a sentence may tell something by itself."""
+    if sentence.is_question or not sentence.is_whole:
+        return False
+    fits = SHORTEST_SENTENCE <= len(sentence.words) <= LONGEST_SENTENCE
+    is_list = 2 * sentence.text.count(",") >= len(sentence.words)
+    return fits and not is_list and not COURTESY.match(sentence.text) and not SIDE_CLAUSE.match(sentence.text)
 
 
 def _cut_chapters(transcript: Transcript) -> Chapters:
-    """Begin a chapter at the longest pause of every ten minutes; its title is its best key phrases."""
+    """Begin a chapter at the longest pause of every ten minutes."""
     segments, begins = transcript.segments, [0] if transcript.segments else []
     while begins:
         begun_s = segments[begins[-1]].start_s
@@ -126,43 +132,20 @@ def _cut_chapters(transcript: Transcript) -> Chapters:
         if not window or segments[-1].end_s - begun_s < 1.5 * CHAPTER_S:
             break
         begins.append(max(window, key=lambda i: segments[i].start_s - segments[i - 1].end_s))
-    parts = zip(begins, [*begins[1:], len(segments)], strict=True)
-    return Chapters(chapters=[_describe_chapter(transcript, start, end) for start, end in parts])
+    ends = [*begins[1:], len(segments)]
+    language = str(transcript.language)
+    day = transcript.recording.started_at[:10]
+    return Chapters(
+        chapters=[
+            _describe_chapter(segments[begin:end], begin, language, day)
+            for begin, end in zip(begins, ends, strict=True)
+        ]
+    )
 
 
-def _describe_chapter(transcript: Transcript, start: int, end: int) -> Chapter:
-    part = replace(transcript, segments=transcript.segments[start:end])
-    phrases = _rank_phrases(part)
-    summary = " ".join(segment.text for _, segment in _pick_sentences(part.segments, phrases, 1))
-    title = " · ".join(list(phrases)[:TITLE_PHRASES]).capitalize()
-    return Chapter(segment_id=start, title=title or part.segments[0].text, summary=summary)
-
-
-def _rank_phrases(transcript: Transcript) -> dict[str, float]:
-    """Key phrases, best first, with a weight (higher is better)."""
-    import yake
-
-    language = transcript.language or "en"
-    extractor = yake.KeywordExtractor(lan=language, n=LONGEST_PHRASE, dedupLim=0.7, top=4 * TOPICS)
-    extractor.stopword_set = set(extractor.stopword_set) | SMALL_TALK
-    ranked = sorted(extractor.extract_keywords(transcript.full_text), key=lambda pair: (pair[1], pair[0]))
-    return {phrase.lower(): 1.0 / (0.01 + score) for phrase, score in ranked}
-
-
-def _pick_sentences(
-    segments: Sequence[Segment], phrases: Mapping[str, float], count: int
-) -> list[tuple[int, Segment]]:
-    """The statements with the most key phrases per word, in the order in which they were said."""
-
-    def weight(segment: Segment) -> float:
-        text = segment.text.lower()
-        found = sum(value for phrase, value in phrases.items() if phrase in text)
-        return found / math.sqrt(len(segment.words))
-
-    candidates = [
-        (i, s)
-        for i, s in enumerate(segments)
-        if len(s.words) >= SHORTEST_SENTENCE and not s.text.endswith("?")
-    ]
-    best = sorted(candidates, key=lambda pair: (-weight(pair[1]), pair[0]))[:count]
-    return sorted(best, key=lambda pair: pair[0])
+def _describe_chapter(segments: Sequence[Segment], begin: int, language: str, day: str) -> Chapter:
+    sentences = split_sentences(segments, language)
+    phrases = find_phrases(sentences, language)
+    summary = " ".join(sentence.text for sentence in _choose_sentences(sentences, phrases, 1))
+    title = choose_title(sentences, phrases, language, day) or ", ".join(phrases.topics)
+    return Chapter(segment_id=begin, title=title, summary=summary)

@@ -206,9 +206,13 @@ def _print_notes(console: Console, transcript: Transcript) -> None:
         console.print("Topics: " + escape(", ".join(note["topics"])))
         for item in note["actionItems"]:
             console.print("To do: " + escape(item["text"]))
-    for name, failed in transcript.notes.items():
-        if "error" in failed:
-            console.print(escape(f"The recipe {name} failed: {failed['error']}: {failed['message']}"))
+    elif "skipped" in note:
+        console.print(escape(f"\nNo notes: {note['skipped']}."))
+    for name, made in transcript.notes.items():
+        if "error" in made:
+            console.print(escape(f"The recipe {name} failed: {made['error']}: {made['message']}"))
+        if "remark" in made:
+            console.print(escape(f"The recipe {name}: {made['remark']}"))
 
 
 def describe_spending(transcript: Transcript) -> str:

@@ -94,7 +94,8 @@ def to_markdown(transcript: Transcript) -> str:
     lines += _list_section(
         "Notes that failed", [f"{n}: {f['error']}: {f['message']}" for n, f in failed.items()]
     )
-    if notes.get("engine") == "offline":
+    lines += _remark_lines(transcript)
+    if notes.get("engine") == "offline" and "skipped" not in notes:
         lines += ["*Notes by the offline enricher: sentences and phrases picked from the transcript.*", ""]
     lines += ["## Transcript", ""]
     lines += [f"**{name}** [{format_clock(start)}] {text}\n" for start, name, text in join_turns(transcript)]
@@ -108,6 +109,14 @@ def _sound_lines(transcript: Transcript) -> list[str]:
     channels = describe_channels(transcript)
     damage = [f"[{format_clock(start_s)}] {what}" for start_s, what in list_damage(transcript)]
     return ([channels, ""] if channels else []) + _list_section("Missing sound", damage)
+
+
+def _remark_lines(transcript: Transcript) -> list[str]:
+    """Write what a reader must know of the notes: why there are none, or what they rest on."""
+    remarks = [str(note["remark"]) for note in transcript.notes.values() if "remark" in note]
+    if skipped := transcript.notes.get("notes", {}).get("skipped"):
+        remarks.append(f"No notes: {skipped}.")
+    return [line for remark in dict.fromkeys(remarks) for line in (f"*{remark}*", "")]
 
 
 def _list_section(heading: str, items: Sequence[str]) -> list[str]:

@@ -95,3 +95,13 @@ def test_markdown_shows_notes_with_the_times_at_which_they_were_said():
         assert line in page
     assert "Decisions" not in page
     assert "**SPEAKER_00** [0:00] pie pie pie" in page
+
+
+def test_markdown_says_why_there_are_no_notes_and_what_they_rest_on():
+    cut = {"engine": "openai", "model": "m", "title": "T", "remark": "The prompt was cut."}
+    skipped = {"engine": "offline", "skipped": "notes are not made in ja"}
+    text = to_markdown(replace(caption_of("hello"), notes={"notes": cut, "haiku": cut}))
+    assert text.count("*The prompt was cut.*") == 1
+    text = to_markdown(replace(caption_of("hello"), notes={"notes": skipped, "chapters": skipped}))
+    assert text.count("*No notes: notes are not made in ja.*") == 1
+    assert "picked from the transcript" not in text
