@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -52,9 +53,11 @@ class OpenAIModel:
             ContextError: the server refused a prompt that is longer than the model's context.
             SetupError: the key, quota, model or address is wrong.
         """
+        deadline_s = time.monotonic() + timeout_s
         while True:
             parameters = self._dialect.build_parameters(request, schema, max_tokens)
-            body = self._run(self._create(model=model, timeout=timeout_s, **parameters), timeout_s)
+            left_s = min(timeout_s, deadline_s - time.monotonic())
+            body = self._run(self._create(model=model, timeout=timeout_s, **parameters), left_s)
             if not isinstance(body, Refusal):
                 return read_completion(body, request, model)
             dialect = None if body.context_tokens else self._dialect.drop_refused(body.words)

@@ -37,7 +37,11 @@ STATUS_OF_NAME = {
 PASSING = re.compile(
     r"overload|time[d ]*out|try again|temporar|unavailable|rate.?limit|too many|capacity", re.I
 )
-CONTEXT = re.compile(r"maximum context length (?:is|of) (\d+)|available context size \((\d+)", re.IGNORECASE)
+CONTEXT = re.compile(
+    r"(?:maximum context length (?:is|of)|available context size \(|context length of only|must be <=|"
+    r"tokens >) ?(\d+)",
+    re.IGNORECASE,
+)
 ECHOED_INPUT = re.compile(r"['\"]input['\"]\s*:.*", re.DOTALL)  # pydantic's errors repeat what was sent
 LONGEST_WORDS = 300  # characters of a server's own message
 
@@ -80,7 +84,7 @@ class Refusal:
             numbers += [STATUS_OF_NAME[name] for name in sorted(names) if name in STATUS_OF_NAME]
             status = next(iter(numbers), None)
         found = CONTEXT.search(words)
-        stated = error.get("n_ctx") or (found and (found[1] or found[2]))
+        stated = error.get("n_ctx") or (found and found[1])
         return cls(
             status,
             _tidy(words, key),

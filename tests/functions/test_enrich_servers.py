@@ -170,6 +170,8 @@ class TestCutPrompt:
                 },
             ),
             refuse_with("maximum context length is 4096 tokens", status=500),
+            refuse_with("the model is loaded with context length of only 4096 tokens"),
+            refuse_with("prompt is too long: 33000 tokens > 4096 maximum"),
         ],
     )
     def test_prompt_that_is_refused_as_too_long_is_read_in_parts_too(self, server, refusal):

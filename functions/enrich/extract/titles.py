@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from functions.enrich.extract import english
 from functions.enrich.extract.languages import load_stop_words
@@ -56,8 +57,8 @@ def _shorten(sentence: Sentence, language: str) -> Iterator[str]:
     clauses = [text, CLAUSE_END.split(text)[0]] if language == "en" else [text]
     for clause in dict.fromkeys(clauses):
         title = clause if sentence.is_question and clause == text else ENDS.sub("", clause)
-        is_sentence = _stands_alone(title) if language == "en" else _has_function_words(title, language)
-        if _fits(title) and is_sentence:
+        judge = _stands_alone if language == "en" else partial(_has_function_words, language=language)
+        if _fits(title) and judge(title):
             yield title[0].upper() + title[1:]
 
 
@@ -68,10 +69,11 @@ def _fits(title: str) -> bool:
 def _stands_alone(title: str) -> bool:
     """Check that an English clause has a verb and needs no sentence before it."""
     first = title.split(maxsplit=1)[0].lower().strip(",.")
-    needs_more = (
-        first in english.NEEDS_CONTEXT | english.SUBORDINATORS or english.COURTESY.match(title) is not None
-    )
-    return not needs_more and english.FINITE.search(title) is not None
+    if first in english.NEEDS_CONTEXT | english.SUBORDINATORS and not INTRODUCTION.match(title):
+        return False
+    if english.COURTESY.match(title) or english.DANGLING_END.search(title):
+        return False
+    return english.FINITE.search(title) is not None
 
 
 def _has_function_words(title: str, language: str) -> bool:
