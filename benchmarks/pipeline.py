@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.assemble import handler as assemble
-from functions.diarize import cluster
+from functions.diarize import channels, cluster
 from functions.diarize import handler as diarize
 from functions.diarize.diarizer import PyannoteDiarizer
 from functions.prepare import handler as prepare
@@ -56,7 +56,12 @@ class Pipeline:
             for s in prepared["slices"]
         ]
         settings = ClusterSettings.from_env()
-        turns = cluster.run({**item, "slices": slices}, store=store, model=self._diarizer, settings=settings)
+        listened = {**item, "slices": slices}
+        turns = (
+            cluster.run(listened, store=store, model=self._diarizer, settings=settings)
+            if slices
+            else channels.run(listened, store=store)  # one person a channel
+        )
         state = {**event, "prepared": prepared, "listened": {"chunks": chunks, "turns": turns}}
         done = assemble.run(state, store=store, catalog=catalog, settings=AssembleSettings.from_env())
         return Transcript.from_json(store.read_json(done["key"]))
