@@ -175,6 +175,7 @@ class Library:
             transcript = None
         return Part(
             record.recording_id,
+            record.user_id,
             record.device_id,
             record.seq,
             record.started_at,

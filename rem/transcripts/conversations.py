@@ -23,6 +23,7 @@ class Part:
     """
 
     recording_id: str
+    user_id: str
     device_id: str
     seq: int | None
     started_at: str
@@ -118,9 +119,10 @@ def _build(
 ) -> Transcript:
     transcripts = [part.transcript for part in heard if part.transcript is not None]
     languages = [t.language for t in transcripts if t.language]
-    first = transcripts[0].recording if transcripts else Recording("", "", "", ordered[0].started_at, "", "")
+    first = heard[0] if heard else ordered[0]
     return Transcript(
-        recording=replace(first, recording_id=session_id),
+        # A conversation is no object: to_json leaves out its bucket and key.
+        recording=Recording(session_id, first.user_id, first.device_id, first.started_at, bucket="", key=""),
         duration_s=end_s,
         speech_s=sum(t.speech_s for t in transcripts),
         language=max(languages, key=languages.count, default=None),

@@ -27,7 +27,9 @@ def transcript(number: int, text: str, *, duration_s: float = 300.0, name: str |
 
 
 def part(number: int, text: str, **more) -> Part:
-    return Part(f"r{number}", "badge", number, STARTS[number], "COMPLETE", transcript(number, text, **more))
+    return Part(
+        f"r{number}", "me", "badge", number, STARTS[number], "COMPLETE", transcript(number, text, **more)
+    )
 
 
 def test_parts_are_read_in_the_order_of_their_numbers():
@@ -72,7 +74,7 @@ def test_unnamed_voices_of_two_parts_stay_apart_and_named_ones_become_one():
 
 
 def test_a_part_without_a_transcript_is_named_and_left_out():
-    waiting = Part("r1", "badge", 1, STARTS[1], "TRANSCRIBING", None)
+    waiting = Part("r1", "me", "badge", 1, STARTS[1], "TRANSCRIBING", None)
     conversation = join_parts("s", [waiting, part(0, "one")])
     assert conversation.transcript.full_text == "one"
     document = conversation.to_json()
@@ -82,9 +84,10 @@ def test_a_part_without_a_transcript_is_named_and_left_out():
 
 
 def test_a_session_of_which_nothing_is_transcribed_is_an_empty_conversation():
-    conversation = join_parts("s", [Part("r1", "badge", 1, STARTS[1], "UPLOADED", None)])
+    conversation = join_parts("s", [Part("r1", "me", "badge", 1, STARTS[1], "UPLOADED", None)])
     assert conversation.transcript.segments == ()
-    assert conversation.transcript.recording.started_at == STARTS[1]
+    document = conversation.to_json()
+    assert (document["userId"], document["deviceId"], document["startedAt"]) == ("me", "badge", STARTS[1])
 
 
 @given(st.permutations([0, 1, 2]), st.lists(st.text("ab ", min_size=1), min_size=3, max_size=3))
