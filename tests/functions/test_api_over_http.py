@@ -131,10 +131,10 @@ def test_a_part_damaged_on_the_way_is_refused(served):
 def test_one_file_that_is_no_recording_does_not_hold_back_the_others(served, tmp_path):
     (tmp_path / "a.wav").write_text("not sound")
     (tmp_path / "b.wav").write_bytes(WAV + b"b")
-    result = served.upload("--json", tmp_path)
+    result = served.upload("--json", tmp_path / "a.wav", tmp_path / "b.wav")
     assert result.exit_code == 2
     first, second = json.loads(result.stdout)["recordings"]
-    assert "no sound" in first["error"]
+    assert "is no recording: it is text" in first["error"]
     assert second["recordingId"].startswith("b-")
 
 
