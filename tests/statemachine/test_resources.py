@@ -16,7 +16,13 @@ NAMES_INDEXES = {  # who says an index's name: the only adapter that asks for it
 
 
 def test_the_adapter_asks_for_the_indexes_that_are_made():
-    asked = {dynamodb.USER_INDEX, dynamodb.DEVICE_INDEX, dynamodb.SESSION_INDEX, dynamodb.OPEN_INDEX}
+    asked = {
+        dynamodb.USER_INDEX,
+        dynamodb.DEVICE_INDEX,
+        dynamodb.SESSION_INDEX,
+        dynamodb.CONTENT_INDEX,
+        dynamodb.OPEN_INDEX,
+    }
     assert asked == set(load_resources().tables["recordings"].indexes)
 
 
