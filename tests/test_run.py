@@ -83,11 +83,11 @@ def outcome(inputs, tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("empty.wav", "the file is empty"),
-        ("text.wav", "not a sound or video file"),
+        ("empty.wav", "it is no recording: it is empty"),
+        ("text.wav", "it is no recording: it is text"),
         ("mute.mp4", "no audio track"),
         ("missing.wav", "there is no such file"),
-        ("mem", "the file cannot be read"),
+        ("mem", "it cannot be read"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(outcome, name, sentence):
@@ -174,7 +174,8 @@ def test_missing_model_without_a_network_says_what_to_do(tmp_path):
 def test_gated_model_without_a_token_explains_how_to_get_one(tmp_path):
     sound = write_wav(tmp_path / "a.wav", tone(0.5))
     models = {"REM_MODELS": str(tmp_path / "models"), "HF_TOKEN": ""}
-    answer = rem("run", sound, "--whisper", "demo", cwd=tmp_path, **models)
+    command = ("run", sound, "--whisper", "demo", "--diarization", "community-1")
+    answer = rem(*command, cwd=tmp_path, **models)
     assert answer.returncode == 2
     assert "HF_TOKEN" in answer.stderr
     assert "accept the conditions" in " ".join(answer.stderr.split())
