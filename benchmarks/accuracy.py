@@ -1,6 +1,6 @@
-"""Words, speakers and whose words, against references: `python -m benchmarks.accuracy`.
+"""Error rates of words, turns and speakers per word: `python -m benchmarks.accuracy`.
 
-Without --folder, dialogues are invented with held-out voices (espeak-ng needed) under build/benchmarks.
+Without --folder, it invents dialogues with held-out voices under build/benchmarks (needs espeak-ng).
 """
 
 from __future__ import annotations

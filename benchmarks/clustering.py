@@ -1,8 +1,8 @@
-"""What long recordings take of Cluster, and what fewer points cost: `python -m benchmarks.clustering`.
+"""Costs of Cluster for long recordings, and of fewer points: `python -m benchmarks.clustering`.
 
-Memory and time by length: the slices are made up, four voices as noisy points, somebody speaking in every
-window, on the grid that the default step makes of 10 s windows; each length runs in a process of its own.
-DER by `cluster_points`: on generated hours with the demo models (--seeds; needs espeak-ng).
+Memory and time by length use invented slices: four voices as noisy points, somebody speaking in every
+window, on the grid of 10 s windows at the default step; each length runs in a process of its own. The DER
+by `cluster_points` is measured on generated hours with the demo models (--seeds; needs espeak-ng).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POINTS = (150, 300, 600, 1200, 2400, 15_000)
 
 
 def invent(hours: float, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Segmentations and embeddings of conversation: a voice for some windows, sometimes a second one."""
+    """Invent segmentations and embeddings of a conversation: one voice per window, sometimes two."""
     rng = np.random.default_rng(0)
     windows = int(hours * 3600 / (step * WINDOW_S))
     centres = rng.standard_normal((VOICES, DIMENSIONS))
@@ -65,7 +65,7 @@ def measure(hours: float) -> dict[str, float]:
 
 
 def sweep_points(seeds: list[int], voices: list[int]) -> list[dict[str, Any]]:
-    """Each recording is measured once, and clustered with each number of points."""
+    """Measure each recording once and cluster it with each number of points."""
     diarizer = PyannoteDiarizer(DEMO_DIR / "diarization", threads=1)
     rows = []
     for seed, count in itertools.product(seeds, voices):

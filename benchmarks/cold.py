@@ -1,6 +1,6 @@
-"""What each function pays before its first invocation: `python -m benchmarks.cold`.
+"""Cold starts of each function: `python -m benchmarks.cold`.
 
-Processor seconds and resident memory of importing the handler and of loading its model, in new processes.
+A new process measures the processor seconds and resident memory of importing a handler and loading its model.
 """
 
 from __future__ import annotations

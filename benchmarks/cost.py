@@ -1,8 +1,8 @@
-"""What a recording costs and how long it takes, from measured processor seconds: `python -m benchmarks.cost`.
+"""Cost and makespan of a recording, from measured processor seconds: `python -m benchmarks.cost`.
 
-Reads what benchmarks.transcription and benchmarks.diarization measured (their results lie in
-build/benchmarks/results); measures nothing itself. DERATES say how much slower a Lambda vCPU is taken to be
-than one thread of the machine that measured: that was not measured, so every figure is given for several.
+It measures nothing itself: it reads the results of benchmarks.transcription and benchmarks.diarization in
+build/benchmarks/results. DERATES are assumptions of how many times slower a Lambda vCPU is than one thread of
+the measuring machine: nobody measured that, so every figure is given for several.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from rem.transcripts.receipts import Receipt, Usage
 DERATES = (1.0, 2.0, 3.0)
 CLIP_S = 300.0
 SPEECH = (1.0, 0.5, 0.25)
-SMALL_STAGES = ("prepare", "cluster", "assemble", "publish")  # theirs are the receipts of a generated clip
-NOTE_S = 2.0  # one answer of a language model
-NOTE_TOKENS = (1_400, 250)  # asked and answered for five dense minutes, docs/adr on enrichment
+SMALL_STAGES = ("prepare", "cluster", "assemble", "publish")  # their seconds come from a generated clip
+NOTE_S = 2.0  # a language model answers within this
+NOTE_TOKENS = (1_400, 250)  # input and output for five dense minutes, see docs/adr/0010
 NOTE_MODEL = "gpt-6-luna"
-COLD_S, HOP_S = 8.0, 0.4  # a cold start with its models; queue, transition and invoke between two states
+COLD_S, HOP_S = 8.0, 0.4  # a cold start with its models; the queue, transition and invoke between two states
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Speed:
 
 
 def load_speed(size: str, share: float) -> Speed:
-    """Linear in the share of speech between what was measured at 25 % and dense.
+    """Interpolate between the speeds measured at 25 % and at 100 % speech.
 
     Raises:
-        FileNotFoundError: a benchmark has not run yet.
+        FileNotFoundError: benchmarks.transcription or benchmarks.diarization has not run yet.
     """
     words = json.loads((RESULTS / "transcription.json").read_text())["speed"]
     turns = json.loads((RESULTS / "diarization.json").read_text())["speed"]
@@ -58,7 +58,7 @@ def load_speed(size: str, share: float) -> Speed:
 
 @functools.cache
 def load_small_stages() -> dict[str, float]:
-    """Seconds of what is neither Transcribe nor Diarize, for five minutes; benchmarks.hour --minutes 5."""
+    """Read the seconds of the other stages for five minutes, as benchmarks.hour --minutes 5 measured them."""
     clip = json.loads((RESULTS / "minutes-5.json").read_text())
     seconds = {name: clip["stages"][name]["cpu_s"] * CLIP_S / clip["length_s"] for name in SMALL_STAGES}
     return seconds | {"enrich": NOTE_S}
@@ -66,14 +66,14 @@ def load_small_stages() -> dict[str, float]:
 
 def _between(measured: dict[float, float], share: float) -> float:
     lowest, highest = min(measured), max(measured)
-    if lowest == highest:  # only dense was measured: what is left out costs nothing
+    if lowest == highest:  # only dense speech was measured: assume that silence costs nothing
         return measured[highest] * share / highest
     slope = (measured[highest] - measured[lowest]) / (highest - lowest)
     return measured[lowest] + slope * (share - lowest)
 
 
 def bill_clip(size: str, share: float, architecture: Architecture, derate: float, *, llm: bool) -> float:
-    """US dollars of one five-minute recording, all-in or AWS only."""
+    """Price a five-minute recording in US dollars, with the language model (`llm`) or AWS alone."""
     speed, stages = load_speed(size, share), load_stages()
     seconds = {name: taken * derate for name, taken in load_small_stages().items()}
     for name, per_s in (("transcribe", speed.transcribe), ("diarize", speed.diarize)):
@@ -107,9 +107,9 @@ def build_table(sizes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def simulate(minutes: float, size: str, share: float, derate: float, workers: int, *, cold: bool) -> float:
-    """Seconds from the upload to the documents, with `workers` invocations of each Map at a time.
+    """Estimate the seconds from upload to documents with `workers` invocations of each Map at a time.
 
-    Chunks and slices wait for a free worker; the slower branch decides; Cluster waits for all slices.
+    Chunks and slices wait for a free worker, Cluster waits for all slices, Assemble for the slower branch.
     """
     speed, length_s = load_speed(size, share), minutes * 60
     chunk_s = length_s / max(1, round(length_s / 300))

@@ -1,10 +1,9 @@
-"""Diarization against stock pyannote.audio, with networks as large as the real ones:
-`python -m benchmarks.diarization`.
+"""Diarization against stock pyannote.audio, networks of the real size: `python -m benchmarks.diarization`.
 
-Embeddings come from WeSpeaker's ResNet34 with random weights. Who speaks when comes from the demo's
-segmentation, run beside a random PyanNet of segmentation-3.0's size that costs what the real one costs: masks
-and silences are real. Both ways measure the same windows one after the other in rounds. Then the DER of wider
-steps with the demo models on generated dialogues (--dialogues; needs espeak-ng).
+Embeddings come from WeSpeaker's ResNet34 with random weights. The demo's segmentation runs beside a random
+PyanNet of segmentation-3.0's size: masks and silences are real, and the costs are those of the real
+network. Both ways measure the same windows in alternating rounds. The DER of wider steps is measured with
+the demo models on generated dialogues (--dialogues; needs espeak-ng).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ STEPS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
 def enlarge(pipeline: Any) -> None:
-    """Put the large networks into a loaded demo pipeline: 10 s windows, one per second."""
+    """Put the large networks into a loaded demo pipeline, with 10 s windows, one per second."""
     import torch
     from pyannote.audio.core.task import Problem, Resolution, Specifications
     from pyannote.audio.models.embedding import WeSpeakerResNet34
@@ -68,13 +67,15 @@ def enlarge(pipeline: Any) -> None:
 
 
 def build_pair() -> tuple[Any, PyannoteDiarizer]:
-    """Stock pyannote and ours, with the same large weights."""
-    ours = PyannoteDiarizer(DEMO_DIR / "diarization", threads=1)  # first: it makes the import work
+    """Build stock pyannote and ours with the same large weights."""
+    ours = PyannoteDiarizer(
+        DEMO_DIR / "diarization", threads=1
+    )  # it comes first because it makes pyannote importable
     from pyannote.audio import Pipeline
 
     stock = Pipeline.from_pretrained(DEMO_DIR / "diarization")
     enlarge(stock)
-    stock._embedding.min_num_samples  # noqa: B018  # found once, by trying: not part of the comparison
+    stock._embedding.min_num_samples  # noqa: B018  # pyannote finds it once, by trials that are no part of the comparison
     enlarge(ours._pipeline)
     ours._duration_s, ours.window_samples = WINDOW_S, int(WINDOW_S * HZ)
     ours._embedder = WindowEmbedder(

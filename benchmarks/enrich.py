@@ -1,7 +1,7 @@
-"""Requests, tokens and modelled dollars of enrichment, ours against two ways that people do it.
+"""Requests, tokens and modelled dollars of enrichment, against two usual ways: `python -m benchmarks.enrich`.
 
-`python -m benchmarks.enrich` asks nobody: the requests are those that Enrich would send, counted and priced
-with rem/costs/prices.yaml. How long the answers are is assumed (ANSWER_TOKENS), and the same in every way.
+It asks no model: it counts the requests that Enrich would send and prices them with rem/costs/prices.yaml.
+The length of the answers is an assumption (ANSWER_TOKENS), the same for every way.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ from rem.transcripts.receipts import Usage
 from rem.transcripts.transcript import Segment, Transcript, Word
 
 MINUTES = (5, 60, 180)
-WORDS_PER_MINUTE = 150  # conversation
+WORDS_PER_MINUTE = 150  # the speed of conversation
 ANSWER_TOKENS = {"notes": 400, "chapters": 300, "speaker-names": 80, "corrections": 150}
-SEPARATE = ("title and summary", "topics", "action items")  # what `notes` makes in one request
+SEPARATE = (
+    "title and summary",
+    "topics",
+    "action items",
+)  # the recipe `notes` makes all three in one request
 MODEL = str(load_stages()["enrich"].settings["enrich_model"])
 
 
@@ -36,7 +40,7 @@ class Way:
 
 
 def build_transcript(minutes: int) -> Transcript:
-    """The held-out dialogues, one after the other, until the time is full."""
+    """Join held-out dialogues until the length is reached."""
     spoken: list[tuple[str, str]] = []
     for path in sorted((ROOT / "tests" / "data").glob("heldout-*.json")):
         spoken += [(s["speaker"], s["text"]) for s in json.loads(path.read_text())["segments"]]
@@ -55,7 +59,12 @@ def build_transcript(minutes: int) -> Transcript:
 
 
 def price(model: str, requests: Sequence[int], output_tokens: int) -> Usage:
-    """Args: requests holds the input tokens of each; output_tokens is of all answers together."""
+    """Price one way of asking.
+
+    Args:
+        requests: Input tokens of each request.
+        output_tokens: Tokens of all answers together.
+    """
     usd = load_prices().llm[model].cost_usd(sum(requests), output_tokens)
     return Usage(len(requests), sum(requests), 0, output_tokens, usd)
 
@@ -88,7 +97,7 @@ def compare(transcript: Transcript) -> list[Way]:
 
 
 def _price_per_segment(transcript: Transcript, request: Request) -> Usage:
-    """Each segment with the same prompt and a one-line answer, and each vector by itself."""
+    """Price a request per segment with the same prompt and a one-line answer, and one per vector."""
     system = replace(request, user="").tokens
     lines = to_lines(transcript)
     asked = price(MODEL, [system + estimate_tokens(line) for line in lines], 20 * len(lines))

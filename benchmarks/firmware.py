@@ -1,8 +1,8 @@
-"""What the firmware asks of an ESP32: `python -m benchmarks.firmware`. Nothing here ran on one.
+"""Cycles and heap of the firmware: `python -m benchmarks.firmware`. Nothing here ran on an ESP32.
 
-Instructions are counted: the compiled Xtensa code of both kernels runs in the tests' interpreter. Cycles
-are these weighted by an assumption: one each, and so many more per taken branch, load and multiplication. The
-heap is what MicroPython's WebAssembly build, 32-bit like the device, says it took.
+The tests' interpreter runs the compiled Xtensa code of both kernels and counts instructions. Cycles follow
+by an assumption: one per instruction, and more per taken branch, load and multiplication (USUAL). The heap
+is the one that MicroPython's WebAssembly build reports, which is 32-bit like the device.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.firmware import conftest  # makes the firmware importable
+from tests.firmware import conftest  # its import makes the firmware importable
 from tests.firmware.test_heap import STEPS, measure_heap
 from tests.firmware.test_kernels import FRAMES, SAMPLES, compile_kernels, run_beside_twin
 
 RATE_HZ, CPU_HZ = 16_000, 240_000_000
-USUAL = {"taken": 2, "loads": 1, "multiplications": 1}  # cycles beside one per instruction
+USUAL = {"taken": 2, "loads": 1, "multiplications": 1}  # cycles on top of one per instruction
 PESSIMISTIC = {"taken": 4, "loads": 2, "multiplications": 2}
 
 

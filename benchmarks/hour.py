@@ -1,8 +1,8 @@
 """A generated hour through `rem run` with the demo models: `python -m benchmarks.hour` (needs espeak-ng).
 
-Three held-out voices take turns. Measured: wall and processor time, peak memory per stage, word and speaker
-errors, whether each label stays with one person from the first ten minutes to the last, and how long the
-progress on standard error stood still at most.
+Three held-out voices take turns. The benchmark measures wall and processor time, peak memory per stage,
+word and speaker errors, whether each label stays with one person from the first ten minutes to the last,
+and the longest time that the progress on standard error stood still.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rem.definition import ROOT, load_stages
 from rem.transcripts.receipts import Receipt
 from rem.transcripts.transcript import Transcript
 
-TURNS_PER_MINUTE = 12.5  # of invented dialogues: a little longer than asked for
+TURNS_PER_MINUTE = 12.5  # of invented dialogues; the recording becomes a little longer than asked
 PART_S = 600.0
 
 
@@ -48,17 +48,17 @@ def invent_recording(minutes: float, voices: int, seed: int) -> Path:
 
 
 def run(recording: Path) -> tuple[Transcript, dict[str, float]]:
-    """`rem run` as a process of its own, its progress timed line by line."""
+    """Run `rem run` in a process of its own and time each line of its progress."""
     out = BUILD / "out"
     models = ("--whisper", "demo", "--diarization", "demo", "--language", "en", "--out", str(out))
     command = [sys.executable, "-c", "from rem.cli.main import main; main()", "run", str(recording), *models]
     started_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    moments = [started_s, *(time.monotonic() for _ in process.stderr), time.monotonic()]
-    assert process.wait() == 0
+    ) as process:
+        assert process.stderr is not None
+        moments = [started_s, *(time.monotonic() for _ in process.stderr), time.monotonic()]
+    assert process.returncode == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     stillest_s = max(later - earlier for earlier, later in itertools.pairwise(moments))
@@ -72,7 +72,7 @@ def run(recording: Path) -> tuple[Transcript, dict[str, float]]:
 
 
 def follow_labels(transcript: Transcript, reference: Reference) -> list[dict[str, Any]]:
-    """For each label: its words, how many are one person's, and who that is in each ten minutes."""
+    """Count each label's words and those of its main person, and name that person for each ten minutes."""
     people: dict[str, Counter[str]] = defaultdict(Counter)
     parts: dict[str, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for person, label, word in pair_words(transcript, reference):

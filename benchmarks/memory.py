@@ -1,6 +1,6 @@
 """Peak resident memory of each stage by length of recording: `python -m benchmarks.memory`.
 
-The demo recording is repeated to the length; each length has sandboxes of its own.
+The demo recording is repeated up to each length; each length has sandboxes of its own.
 """
 
 from __future__ import annotations

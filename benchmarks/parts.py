@@ -1,7 +1,7 @@
-"""Where the models' processor time goes, part by part: `python -m benchmarks.parts`.
+"""Processor time of the models part by part: `python -m benchmarks.parts`.
 
-Networks of the real size with random weights, one thread, the default settings, dense and sparse speech: what
-bounds a target in docs/performance.md is read off here.
+Networks of the real size with random weights run in one thread with the default settings on dense and sparse
+speech. The figures show which part bounds a target in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from rem.definition import load_stages
 
 
 class Clock:
-    """Processor seconds by part."""
+    """A sum of processor seconds by part."""
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
 
     def watch(self, owner: Any, name: str, part: str) -> None:
-        """Time each call of a method from now on."""
+        """Time every later call of a method."""
         work = getattr(owner, name)
 
         def timed(*args: Any, **options: Any) -> Any:
@@ -44,8 +44,8 @@ class Clock:
         setattr(owner, name, timed)
 
 
-class Watched:
-    """CTranslate2's model, whose methods cannot be replaced."""
+class TimedModel:
+    """A wrapper around CTranslate2's model, whose own methods cannot be replaced."""
 
     def __init__(self, model: Any, clock: Clock) -> None:
         self._model = model
@@ -63,7 +63,7 @@ def measure_whisper(size: str, share: float) -> dict[str, float]:
     path = write(RESULTS.parent / "parts.wav", thin_out(dense, share) if share < 1 else dense)
     model, clock = WhisperTranscriber(build_whisper(size), beam_size=1, threads=1), Clock()
     limit_tokens(model._model)
-    model._model.model = Watched(model._model.model, clock)
+    model._model.model = TimedModel(model._model.model, clock)
     started_s = time.process_time()
     transcribe(model, path, int(settings["batch_clips"]), settings)
     return finish(clock, time.process_time() - started_s, len(read(path)) / HZ)
@@ -84,7 +84,7 @@ def measure_diarization(share: float, seconds: float) -> dict[str, float]:
 
 
 def finish(clock: Clock, whole_s: float, length_s: float) -> dict[str, float]:
-    """Per second of sound, with what no part accounts for."""
+    """Divide by the seconds of sound, and add the time that no part accounts for."""
     rest = {"everything else": whole_s - sum(clock.taken.values())}
     return {part: taken_s / length_s for part, taken_s in (dict(clock.taken) | rest).items()}
 

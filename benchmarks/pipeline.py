@@ -1,4 +1,4 @@
-"""The stages in one process, without state machine and sandboxes: to measure what they make, not how fast."""
+"""The stages in one process, without state machine and sandboxes: it measures quality, not speed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from tests.fakes import FakeCatalog, FakeStore
 
 
 class Pipeline:
-    """Args: folders of a CTranslate2 Whisper and a pyannote pipeline; settings that replace stages.yaml's."""
+    """All stages with their models loaded.
+
+    Args:
+        whisper: Folder of a CTranslate2 model.
+        diarization: Folder of a pyannote pipeline.
+        settings: Replace those of stages.yaml.
+    """
 
     def __init__(self, whisper: Path, diarization: Path, **settings: object) -> None:
         os.environ.update({"REM_BUCKET": "bucket", "REM_TABLE": "table"})

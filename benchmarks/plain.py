@@ -1,6 +1,7 @@
-"""What REM is compared with: the same models in one process, one after the other, nothing around them.
+"""The plain script that REM is compared with: `python -m benchmarks.plain FILE`.
 
-`python -m benchmarks.plain FILE` prints one JSON line with the seconds of each step.
+It runs the same models in one process, one after the other, and prints a JSON line with the seconds of each
+step.
 """
 
 from __future__ import annotations

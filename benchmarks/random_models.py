@@ -1,7 +1,7 @@
-"""Models as large as the real ones with random weights: what they compute is noise, what it costs is real.
+"""Models of the real size with random weights: their results are noise, their costs are real.
 
-Written once under build/benchmarks/models. Whisper's dimensions are OpenAI's; diarization is PyanNet as in
-pyannote/segmentation-3.0 and WeSpeaker's ResNet34.
+They are written once, under build/benchmarks/models. Whisper's dimensions are OpenAI's; diarization is
+PyanNet as in pyannote/segmentation-3.0 and WeSpeaker's ResNet34.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEXT_TOKENS, LANGUAGES, VOCABULARY = 50_257, 99, 51_865
 
 
 def build_whisper(size: str) -> Path:
-    """A CTranslate2 folder in int8 with the multilingual vocabulary; the texts of its tokens are made up."""
+    """Write a CTranslate2 folder in int8 with the multilingual vocabulary; its tokens have invented texts."""
     from ctranslate2.specs import WhisperSpec
 
     folder = MODELS / f"whisper-{size}"

@@ -1,6 +1,6 @@
-"""Writes docs/performance.md and its plots from what the benchmarks measured: `python -m benchmarks.report`.
+"""The report docs/performance.md and its plots, from results of benchmarks: `python -m benchmarks.report`.
 
-Text that explains stands in performance.template.md beside this file; {{name}} is replaced by a table.
+The explanations stand in performance.template.md beside this file; a table replaces each {{name}}.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def table_clustering() -> str:
 
 
 def table_points() -> str:
-    """DER and whether the number of people is right, by the number of voices that are compared."""
+    """Tabulate DER and the number of people found, by the number of voices that are compared."""
     found: dict[str, dict[Any, Any]] = {}
     recordings: list[str] = []
     for r in load("clustering")["points"]:
@@ -165,7 +165,7 @@ def table_makespan() -> str:
 
 
 def table_targets() -> str:
-    """What was aimed for, and whether it was reached, from the same figures as the tables below."""
+    """Tabulate targets and results, from the same figures as the tables below."""
     spoken = {(r["speech"], r["way"]): r["ratio"] for r in load("diarization")["speed"]}
     steps = {r["step"]: r["der"] for r in load("diarization")["steps"]}
     step = float(load_stages()["diarize"].settings["segmentation_step"])

@@ -1,8 +1,9 @@
-"""What the home server takes: `python -m benchmarks.serve`.
+"""Throughput, latency and memory of the home server: `python -m benchmarks.serve`.
 
-Durably accepted uploads per second and their latency by number of clients, the time from a 2xx to a readable
-transcript, and the server's memory before and after many recordings. Silent clips for the first and the last
-(nothing but the server is measured), spoken ones for the second. Demo models.
+It measures durably accepted uploads per second and their latency by number of clients, the time from a 2xx
+to a readable transcript, and the server's memory before and after many recordings. Clips are silent for the
+first and the last, so that nothing but the server is measured, and spoken for the second. The models are
+the demo's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MIB = 2**20
 
 
 def build_silent_clips(count: int, seconds: float, prefix: str) -> list[Clip]:
-    """Each one sample longer than the one before, so that no two are alike."""
+    """Build silent clips, each one sample longer than the one before, so that no two are alike."""
     return [_build_silent(f"{prefix}-{i:04}", int(seconds * HZ) + i) for i in range(count)]
 
 
@@ -75,7 +76,7 @@ def measure_transcripts(server: HomeServer, count: int) -> None:
         started_s = time.monotonic()
         wait_for(server, clip.recording_id, {"TRANSCRIBED", "COMPLETE"})
         taken_s.append(time.monotonic() - started_s)
-    warm = taken_s[1:]  # the first may meet models that still load
+    warm = taken_s[1:]  # the first may wait for models that still load
     print(
         f"2xx to TRANSCRIBED, 10 s clip: first {taken_s[0]:.1f} s, "
         f"then median {statistics.median(warm):.1f} s, worst {max(warm):.1f} s of {len(warm)}"
@@ -83,7 +84,7 @@ def measure_transcripts(server: HomeServer, count: int) -> None:
 
 
 def resident_mib(server: HomeServer) -> float:
-    """The server process alone; its sandboxes have ceilings of their own."""
+    """Read the memory of the server process alone; its sandboxes have ceilings of their own."""
     rss: int = psutil.Process(server.process.pid).memory_info().rss
     return rss / MIB
 

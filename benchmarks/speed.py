@@ -1,7 +1,8 @@
-"""Where the time goes: `python -m benchmarks.speed`.
+"""Seconds per stage and around the stages: `python -m benchmarks.speed`.
 
-Three runs of the demo recording in one session (each one sample longer, so that no result is reused): the
-first may meet cold sandboxes, the others are warm. Then `rem run` against benchmarks.plain, both whole.
+One session runs the demo recording three times, each copy one sample longer so that no result is reused:
+the first run may meet cold sandboxes, the others are warm. Then whole processes are compared: `rem run` and
+benchmarks.plain.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ STAGES = ("prepare", "transcribe", "diarize", "cluster", "assemble", "enrich", "
 
 
 def lengthen(source: Path, samples: int) -> Path:
-    """A copy with some samples of silence at its end: other content, same work."""
+    """Write a copy with some samples of silence at its end: it has other content and makes the same work."""
     target = BUILD / f"{source.stem}-{samples}.wav"
     target.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(source)) as read, wave.open(str(target), "wb") as write:
@@ -42,7 +43,7 @@ def lengthen(source: Path, samples: int) -> Path:
 
 
 def ignore(upload: Upload, states: Mapping[str, StateProgress]) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""
 
 
 def run_once(session: Session, path: Path) -> tuple[Outcome, list[Report]]:
@@ -53,7 +54,7 @@ def run_once(session: Session, path: Path) -> tuple[Outcome, list[Report]]:
 
 
 def critical_s(reports: list[Report]) -> float:
-    """Time inside handlers on the longest way through the machine: the two branches run side by side."""
+    """Sum the handlers' time on the longest way through the machine, whose two branches run side by side."""
     taken = dict.fromkeys(STAGES, 0.0)
     for report in reports:
         if report.function in taken:
@@ -63,7 +64,7 @@ def critical_s(reports: list[Report]) -> float:
 
 
 def execution_s(outcome: Outcome) -> float:
-    """From the first state's entry to the last state's exit."""
+    """Measure from the first state's entry to the last state's exit."""
     entered = min(state.first_entered for state in outcome.states.values())
     left = max(state.last_left for state in outcome.states.values() if state.last_left)
     return (left - entered).total_seconds()

@@ -1,8 +1,9 @@
-"""What batches, beams and packing do to transcription: `python -m benchmarks.transcription`.
+"""Effects of batches, beams and packing on transcription: `python -m benchmarks.transcription`.
 
-Processor time per second of sound of each way, one after the other in rounds, divided by faster-whisper's own
-`WhisperModel.transcribe(beam_size=5, vad_filter=True)`: with random weights of the real size, where every
-clip is decoded to as many tokens as dense English speech has. Then word error rates with the demo model.
+The ways run in alternating rounds. Their processor time per second of sound is divided by that of
+faster-whisper's own `WhisperModel.transcribe(beam_size=5, vad_filter=True)`. The weights are random and of
+the real size, and every clip is decoded to as many tokens as dense English speech has. Word error rates are
+measured with the demo model.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from rem.stage.settings import PrepareSettings
 
 RESULTS = ROOT / "build" / "benchmarks" / "results"
 DATA = ROOT / "tests" / "data"
-TOKENS_PER_S = 4.5  # English at 170 words a minute, with punctuation and word pieces
+TOKENS_PER_S = 4.5  # English has so many at 170 words a minute, with punctuation and word pieces
 HZ = 16_000
 
 
@@ -50,14 +51,14 @@ def write(path: Path, samples: np.ndarray) -> Path:
 
 
 def thin_out(samples: np.ndarray, share: float) -> np.ndarray:
-    """Silence between ten-second pieces, so that about `share` of the time is as before."""
+    """Put silence between ten-second pieces, so that about `share` of the time is still sound."""
     pieces = [samples[i : i + 10 * HZ] for i in range(0, len(samples), 10 * HZ)]
     silence = np.zeros(int(10 * HZ * (1 / share - 1)), np.float32)
     return np.concatenate([part for piece in pieces for part in (piece, silence)])
 
 
 def limit_tokens(model: Any) -> None:
-    """Random weights never end a sentence: end each window after the tokens that its speech would have."""
+    """End each window after the tokens that its speech would have: random weights never end a sentence."""
     generate = model.model.generate
 
     def generate_limited(features: Any, prompts: list[list[int]], **options: Any) -> Any:
@@ -66,22 +67,22 @@ def limit_tokens(model: Any) -> None:
         options["suppress_blank"] = False
         return generate(features, prompts, **options)
 
-    class Limited:
+    class LimitedModel:
         def __getattr__(self, name: str) -> Any:
             return generate_limited if name == "generate" else getattr(wrapped, name)
 
-    wrapped, model.model = model.model, Limited()
+    wrapped, model.model = model.model, LimitedModel()
 
 
 def time_both(work: Callable[[], object]) -> tuple[float, float]:
-    """Processor and wall seconds."""
+    """Measure processor and wall seconds."""
     cpu_s, wall_s = time.process_time(), time.monotonic()
     work()
     return time.process_time() - cpu_s, time.monotonic() - wall_s
 
 
 def transcribe(model: WhisperTranscriber, path: Path, batch: int, settings: dict[str, Any]) -> list[str]:
-    """As the stage does it; finding the speech is Prepare's and counted here for all."""
+    """Find the speech and transcribe as the stages do; the time of Prepare's part counts for all ways."""
     samples, speech = read(path), find_speech(path, PrepareSettings.from_env())
     clips = pack_regions(speech, settings["longest_clip_s"], settings["widest_gap_s"])
     words: list[str] = []

@@ -1,10 +1,11 @@
-# The HTTP API: docs/openapi.json names its routes, one function answers them all and looks at the keys.
-# API Gateway's own keys are not used: REM's are hashed in a table, per device, and end with the next request.
+# The HTTP API. docs/openapi.json names its routes; one function answers them all and checks the keys.
+# API Gateway's own keys are not used: REM keeps hashes of its keys in a table, one key per device, and a revoked
+# key ends with the next request.
 locals {
   openapi      = jsondecode(file("${path.module}/../docs/openapi.json"))
   http_methods = ["get", "post", "put", "patch", "delete"]
 
-  # Only routes and path parameters: API Gateway reads OpenAPI 3.0, the document is 3.1.
+  # API Gateway gets only routes and path parameters: it reads OpenAPI 3.0, and the document is 3.1.
   api_paths = {
     for path, operations in local.openapi.paths : path => {
       for method in setintersection(keys(operations), local.http_methods) : method => {
@@ -59,7 +60,7 @@ resource "aws_api_gateway_stage" "v1" {
   xray_tracing_enabled = true
 }
 
-# What keeps a stranger without a key from running up a bill: a refused request costs $0.000004.
+# The throttle keeps a stranger without a key from running up a bill: a refused request costs $0.000004.
 resource "aws_api_gateway_method_settings" "all" {
   rest_api_id = aws_api_gateway_rest_api.main.id
   stage_name  = aws_api_gateway_stage.v1.stage_name

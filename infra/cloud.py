@@ -1,4 +1,4 @@
-"""The few calls to AWS that deploying needs beside Terraform."""
+"""AWS calls that a deployment makes beside Terraform."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ class Cloud:
             raise SetupError(f"{error}: name a profile of ~/.aws/config") from error
 
     def find_account(self) -> str:
-        """Raises: SetupError: no credentials, or none that AWS accepts."""
+        """Give the account's number.
+
+        Raises:
+            SetupError: there are no credentials, or AWS refuses them.
+        """
         try:
             return str(self._client("sts").get_caller_identity()["Account"])
         except (BotoCoreError, ClientError) as error:
@@ -34,7 +38,7 @@ class Cloud:
             ) from error
 
     def ensure_state_bucket(self, bucket: str) -> None:
-        """Make the bucket that keeps Terraform's state: versioned, encrypted (S3's default), not public."""
+        """Make the versioned, private bucket for Terraform's state; S3 encrypts it by default."""
         s3 = self._client("s3")
         try:
             s3.head_bucket(Bucket=bucket)
@@ -56,13 +60,13 @@ class Cloud:
         return True
 
     def read_registry_login(self) -> tuple[str, str, str]:
-        """User, password and address for `docker login`, valid for twelve hours."""
+        """Give user, password and address for `docker login`; they are valid for twelve hours."""
         [login] = self._client("ecr").get_authorization_token()["authorizationData"]
         user, password = base64.b64decode(login["authorizationToken"]).decode().split(":", 1)
         return user, password, login["proxyEndpoint"]
 
     def make_first_key(self, table: str) -> str | None:
-        """A key for the API, told here and nowhere else; None where there are keys already."""
+        """Make a key for the API and give its text, which is stored nowhere; None if the table has keys."""
         keyring = Keyring(DynamoApiKeys(table, self._client("dynamodb")))
         if keyring.list():
             return None

@@ -1,7 +1,7 @@
-"""One command puts REM on AWS: `make deploy`, `make plan`, `make destroy` call this.
+"""Deployment of REM to AWS; `make deploy`, `make plan` and `make destroy` call it.
 
-Order: look for tools and credentials; make the bucket for Terraform's state; make the image repositories;
-build and push the images whose content is new; apply everything else. Running it again changes nothing.
+A deployment checks tools and credentials, makes the bucket for Terraform's state and the image repositories,
+builds and pushes the images whose content is new, and applies the rest. A second deployment changes nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TOOLS = {
 
 
 class Shell(Protocol):
-    """Runs other programs; tests put a fake in its place."""
+    """The programs that a deployment calls; tests put a fake in its place."""
 
     def find(self, program: str) -> bool: ...
     def run(
@@ -45,10 +45,10 @@ class Shell(Protocol):
         text: str | None = None,
         quiet: bool = False,
     ) -> str:
-        """Standard output where quiet, else empty: then the person sees it.
+        """Run a program and give its standard output, or nothing if the person saw it (not `quiet`).
 
         Args:
-            text: Standard input.
+            text: Standard input of the program.
 
         Raises:
             SetupError: the program failed.
@@ -97,7 +97,7 @@ class Deployment:
         return f"{PROJECT}-{self.environment}"
 
     def deploy(self) -> dict[str, Any]:
-        """Returns: Terraform's outputs."""
+        """Make or update everything, and give Terraform's outputs."""
         self._check_tools("terraform", "docker")
         self._prepare_terraform()
         self._terraform("apply", "-target=aws_ecr_repository.image", "-auto-approve")
@@ -112,16 +112,16 @@ class Deployment:
         self._terraform("plan")
 
     def destroy(self, *, ask: bool = True) -> None:
-        """Everything but the state bucket; prod's bucket and tables refuse while they hold data."""
+        """Remove everything but the state bucket; prod's bucket and tables refuse while they hold data."""
         self._check_tools("terraform")
         self._prepare_terraform()
         self._terraform("destroy", *([] if ask else ["-auto-approve"]))
 
     def _check_tools(self, *tools: str) -> None:
-        """Find out before the work what is missing.
+        """Check all tools before the work begins.
 
         Raises:
-            SetupError: says all that is missing at once.
+            SetupError: names everything that is missing.
         """
         missing = [TOOLS[tool] for tool in tools if not self.shell.find(tool)]
         if not missing and "docker" in tools:
@@ -150,7 +150,7 @@ class Deployment:
         self._run("terraform", "init", "-input=false", "-reconfigure", *options)
 
     def _terraform(self, verb: str, *options: str) -> None:
-        """With the variables of this deployment, then those of infra/ENVIRONMENT.tfvars, if it is there."""
+        """Run Terraform with this deployment's variables; infra/ENVIRONMENT.tfvars overrides them."""
         own_file = INFRA / f"{self.environment}.tfvars"
         more = [f"-var-file={own_file.name}"] if own_file.exists() else []
         with tempfile.NamedTemporaryFile("w", suffix=".tfvars.json") as file:
@@ -180,7 +180,7 @@ class Deployment:
             self._build(image, address.removeprefix("https://"))
 
     def _build(self, image: Image, registry: str) -> None:
-        """Lambda takes no image index, so no attestations beside the image."""
+        """Build and push one image; without attestations, because Lambda refuses an image index."""
         target = f"{registry}/{self._repository(image)}:{image.compute_tag()}"
         arguments = [f"--build-arg={name}={value}" for name, value in image.arguments.items()]
         secret = ["--secret=id=hf_token,env=HF_TOKEN"] if os.environ.get("HF_TOKEN") else []
@@ -208,7 +208,11 @@ class Deployment:
 
 
 def _check_token(images: Sequence[Image]) -> None:
-    """Raises: SetupError: a gated model is to be baked in, and there is no token to fetch it with."""
+    """Check that gated models can be fetched.
+
+    Raises:
+        SetupError: a gated model goes into an image, and HF_TOKEN is not set.
+    """
     chosen = {image.arguments.get("DIARIZATION_MODEL", "") for image in images}
     for name, source in load_sources()["diarization"].items():
         if source.gated and chosen & {name, source.repository} and not os.environ.get("HF_TOKEN"):
@@ -216,10 +220,10 @@ def _check_token(images: Sequence[Image]) -> None:
 
 
 def describe(outputs: Mapping[str, Any], deployment: Deployment, key: str | None) -> str:
-    """What a person wants to know after a deployment: where it is, and what to try.
+    """Write the message after a deployment: addresses, and commands to try.
 
     Args:
-        key: The first key, where it was made just now.
+        key: The first key if this deployment made it.
     """
     where = f"--region {deployment.region} --stack {deployment.name}"
     where += f" --profile {deployment.profile}" if deployment.profile else ""

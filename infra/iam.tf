@@ -1,10 +1,10 @@
-# One role per function, with its own prefixes, tables and secrets. tests/infra compares this with the calls the
-# handlers make: a missing and an unused permission both fail.
+# Each function has a role with its own prefixes, tables and secrets. tests/infra compares the roles with the calls
+# that handlers make: a missing permission fails, and so does an unused one.
 locals {
   bucket_arn = aws_s3_bucket.recordings.arn
   table_arn  = aws_dynamodb_table.recordings.arn
 
-  # Stage -> the stages whose artifacts it reads, its own among them (a result that exists is not made again).
+  # A stage reads the artifacts of these stages. Its own is among them, because a result that exists is not made again.
   reads = {
     prepare    = ["prepare"]
     transcribe = ["prepare", "transcribe"]
@@ -30,7 +30,7 @@ locals {
           resources = ["${local.bucket_arn}/artifacts/*/${stage}/*"]
         },
         {
-          # Without it, asking for an artifact that is not there yet is answered 403, not 404.
+          # Without it, S3 answers 403 and not 404 for an artifact that does not exist yet.
           sid       = "KnowWhatIsNotThere"
           actions   = ["s3:ListBucket"]
           resources = [local.bucket_arn]
@@ -39,12 +39,12 @@ locals {
     )
   }
 
-  # All objects of a recording lie under these.
+  # All objects of a recording lie under these prefixes.
   recording_objects = [for prefix in ["raw", "artifacts", "transcripts"] : "${local.bucket_arn}/${prefix}/*"]
 
   executions_arn = "${replace(local.machine_arns.standard, ":stateMachine:", ":execution:")}:*"
 
-  # What it takes to bring a failed execution to its record and to its owner.
+  # These permissions bring a failed execution to its record and to its owner.
   settle_statements = [
     { sid = "LookForUpload", actions = ["s3:GetObject"], resources = ["${local.bucket_arn}/raw/*"] },
     { sid = "KnowWhatIsNotThere", actions = ["s3:ListBucket"], resources = [local.bucket_arn] },
@@ -177,7 +177,7 @@ data "aws_iam_policy_document" "stage" {
   statement {
     sid       = "Traces"
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-    resources = ["*"] # X-Ray knows no resources
+    resources = ["*"] # X-Ray has no resources to name
   }
 
   dynamic "statement" {
@@ -226,7 +226,7 @@ data "aws_iam_policy_document" "machine" {
       "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
       "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
     ]
-    resources = ["*"] # log delivery knows no resources
+    resources = ["*"] # log delivery has no resources to name
   }
 
   statement {

@@ -1,4 +1,4 @@
-# Uploads become messages, messages become executions.
+# An upload becomes a message, and a message an execution.
 locals {
   queue                = local.resources.queue
   visibility_timeout_s = local.queue.visibility_per_timeout * local.stages.start.timeout_s
@@ -65,7 +65,7 @@ data "aws_iam_policy_document" "uploads_queue" {
 
 resource "aws_s3_bucket_notification" "uploads" {
   bucket     = aws_s3_bucket.recordings.id
-  depends_on = [aws_sqs_queue_policy.uploads] # S3 sends a test event at once
+  depends_on = [aws_sqs_queue_policy.uploads] # S3 sends a test event as soon as this is made
 
   queue {
     id            = "uploads"
@@ -81,13 +81,13 @@ resource "aws_lambda_event_source_mapping" "start" {
   batch_size              = 10 # Lambda's default, which the laptop has too
   function_response_types = ["ReportBatchItemFailures"]
 
-  # No reserved concurrency: a new account's quota may be ten for all functions together.
+  # The concurrency is limited here and not reserved: a new account may have ten for all functions together.
   scaling_config {
     maximum_concurrency = 2
   }
 }
 
-# What Standard executions came to. Express sends no such events: the sweeper finds what it left.
+# Standard executions tell how they ended. Express sends no such events, so the sweeper finds its unfinished ones.
 resource "aws_cloudwatch_event_rule" "status" {
   name        = "${local.name}-execution-status"
   description = "Each change of an execution's status"
@@ -111,7 +111,7 @@ resource "aws_cloudwatch_event_target" "status" {
 
 resource "aws_cloudwatch_event_rule" "sweep" {
   name                = "${local.name}-sweep"
-  description         = "What no event moved on is looked at"
+  description         = "Looks for recordings that no event moved on"
   schedule_expression = "rate(15 minutes)"
 }
 

@@ -1,7 +1,7 @@
-"""Lock what each image installs: `python -m infra.lock` makes functions/*/requirements.txt from *.in files.
+"""Locked packages of each image: `python -m infra.lock` makes functions/*/requirements.txt from *.in files.
 
-Versions are those of pyproject.toml, so an image has what the tests ran with; every file of a package is
-pinned by its hash. torch is left out with its CUDA packages: Dockerfiles install PyTorch's CPU build.
+Versions are those of pyproject.toml, so images have the packages that tests ran with; every file of a package
+is pinned by its hash. torch and its CUDA packages are left out: Dockerfiles install PyTorch's CPU build.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPTIONS = ("--universal", "--generate-hashes", "--no-header", "--no-annotate", "
 
 
 def read_versions() -> list[str]:
-    """Everything that pyproject.toml pins for the pipeline, without extras, as constraints."""
+    """Read the versions that pyproject.toml pins for the pipeline, as constraints without extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pinned = [*project["dependencies"], *project["optional-dependencies"]["local"]]
     return [re.sub(r"\[.*?\]", "", requirement) for requirement in pinned]

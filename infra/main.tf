@@ -7,13 +7,14 @@ locals {
   partition  = data.aws_partition.current.partition
   is_prod    = var.environment == "prod"
 
-  # The one tuning file. What is written there, and nothing else, makes a function.
+  # The tuning file. Each of its entries is a function, and there are no others.
   stages = yamldecode(file("${path.module}/../statemachine/stages.yaml"))
   # The facts that AWS and a laptop have in common; rem/home/resources.py reads the same file.
   resources = yamldecode(file("${path.module}/../statemachine/resources.yaml"))
   images    = toset([for stage in local.stages : stage.image])
 
-  # ARNs from names, so that the definition is known, and validated, at plan; and functions and machine may name each other.
+  # ARNs are built from names: the definition is then known and validated at plan, and functions and machine may name
+  # each other.
   function_names = { for stage in keys(local.stages) : stage => "${local.name}-${stage}" }
   function_arns = {
     for stage, name in local.function_names :
@@ -57,7 +58,7 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # S3 tells the queue about uploads, CloudWatch and EventBridge tell the topic: without this they could not write.
+  # S3 writes to the queue, CloudWatch and EventBridge to the topic; without this statement the key would stop them.
   statement {
     sid       = "ServicesThatWriteToQueueAndTopic"
     actions   = ["kms:GenerateDataKey*", "kms:Decrypt"]

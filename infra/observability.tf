@@ -1,4 +1,4 @@
-# Alarms that somebody is told about, one page that shows how it goes, an optional budget.
+# Alarms with a receiver, a dashboard, and an optional budget.
 locals {
   alarms = {
     messages-given-up = {
@@ -8,7 +8,7 @@ locals {
       threshold   = 0, minutes = 5
     }
     messages-wait = {
-      description = "The oldest upload waits for more than 15 minutes: throttled, or the starter fails"
+      description = "The oldest upload waits for more than 15 minutes: executions are throttled, or the starter fails"
       namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum"
       dimensions  = { QueueName = aws_sqs_queue.uploads.name }
       threshold   = 900, minutes = 5
@@ -26,7 +26,7 @@ locals {
       threshold   = 0, minutes = 5
     }
     recordings-stuck = {
-      description = "The sweeper moved recordings on that nothing else had: rem executions"
+      description = "The sweeper found recordings that no event had moved on: rem executions"
       namespace   = "REM", metric = "StuckRecordings", statistic = "Sum"
       dimensions  = { service = local.name }
       threshold   = 0, minutes = 60
@@ -55,7 +55,7 @@ locals {
 
 resource "aws_sns_topic" "alerts" {
   name              = "${local.name}-alerts"
-  kms_master_key_id = local.kms_key_arn # AWS's own key would refuse CloudWatch
+  kms_master_key_id = local.kms_key_arn # under AWS's own key CloudWatch could not publish
 }
 
 resource "aws_sns_topic_policy" "alerts" {
@@ -152,7 +152,7 @@ resource "aws_cloudwatch_dashboard" "main" {
         }
       },
       {
-        # From Lambda's own REPORT lines: a custom metric per stage would cost $0.30 a month each.
+        # The figures come from Lambda's REPORT lines: a custom metric per stage would cost $0.30 a month each.
         type = "log", x = 0, y = 12, width = 12, height = 6
         properties = {
           title = "Memory per stage, MB", region = var.region, view = "table"

@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "Where devices upload."
+  description = "Address of the API, to which devices upload."
   value       = aws_api_gateway_stage.v1.invoke_url
 }
 
@@ -19,17 +19,17 @@ output "table" {
 }
 
 output "machine_arns" {
-  description = "standard and express."
+  description = "ARNs of the state machines: standard and express."
   value       = { for kind, machine in aws_sfn_state_machine.recording : kind => machine.arn }
 }
 
 output "queue_url" {
-  description = "What the starter reads."
+  description = "Queue of uploads that wait for the starter."
   value       = aws_sqs_queue.uploads.url
 }
 
 output "dead_letter_url" {
-  description = "What the starter gave up on."
+  description = "Dead-letter queue: messages that started no execution."
   value       = aws_sqs_queue.uploads_dlq.url
 }
 

@@ -1,6 +1,6 @@
-# One function per entry of stages.yaml, two state machines from the one definition.
+# A function per entry of stages.yaml, and two state machines from one definition.
 locals {
-  model_settings = ["whisper_model", "diarization_model"] # baked into the image under the last part of their name
+  model_settings = ["whisper_model", "diarization_model"] # the image holds the model under the last part of its name
 
   shared_environment = merge(local.resources.environment, {
     REM_BUCKET                   = aws_s3_bucket.recordings.id
@@ -8,7 +8,7 @@ locals {
     POWERTOOLS_SERVICE_NAME      = local.name
     POWERTOOLS_METRICS_NAMESPACE = "REM"
   })
-  # What single functions know beside their settings.
+  # Variables of single functions beside their settings.
   stage_environment = {
     start = merge(
       { REM_STATE_MACHINE_ARN = local.machine_arns.standard },
@@ -42,14 +42,14 @@ locals {
     for match in regexall("\"FunctionName\": *\"\\$\\{(\\w+)\\}\"", file(local.definition_file)) : match[0]
   ])
   uses_express    = local.stages.start.settings.express_max_s > 0
-  express_limit_s = 290 # Express ends after 300 s; our own limit names the error States.Timeout
+  express_limit_s = 290 # AWS ends Express after 300 s; an own limit before that names the error States.Timeout
   definitions = {
     standard = local.definition
     express  = jsonencode(merge(jsondecode(local.definition), { TimeoutSeconds = local.express_limit_s }))
   }
 }
 
-# Made before the functions, else Lambda makes them without a retention.
+# The log groups are made before the functions: Lambda would make them without a retention.
 resource "aws_cloudwatch_log_group" "stage" {
   for_each = local.stages
 
@@ -90,7 +90,7 @@ resource "aws_lambda_function" "stage" {
     mode = "Active"
   }
 
-  # Text: the handlers write JSON lines themselves, and metrics (EMF) among them.
+  # The format is Text because handlers write JSON lines themselves, also for metrics (EMF).
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.stage[each.key].name
@@ -102,7 +102,7 @@ resource "aws_lambda_function" "stage" {
 resource "aws_cloudwatch_log_group" "machine" {
   for_each = local.machine_names
 
-  name              = "/aws/vendedlogs/states/${each.value}" # the prefix that needs no growing resource policy
+  name              = "/aws/vendedlogs/states/${each.value}" # under this prefix the resource policy for logs need not grow
   retention_in_days = var.log_retention_days
 }
 
@@ -115,7 +115,7 @@ resource "aws_sfn_state_machine" "recording" {
   role_arn   = aws_iam_role.machine.arn
   definition = local.definitions[each.key]
 
-  # An Express history exists only as logs. What was said is in none of them: execution data stays out.
+  # The history of an Express execution exists only as logs. They leave out execution data: who recorded, and when.
   logging_configuration {
     level                  = each.key == "express" ? "ALL" : "ERROR"
     include_execution_data = false

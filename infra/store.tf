@@ -2,7 +2,7 @@ locals {
   recordings = local.resources.tables.recordings
 }
 
-# One bucket, three prefixes: raw/ (uploads), artifacts/ (results of the stages), transcripts/ (what people read).
+# One bucket has three prefixes: raw/ for uploads, artifacts/ for results of stages, transcripts/ for documents.
 resource "aws_s3_bucket" "recordings" {
   bucket        = "${local.name}-recordings-${local.account_id}-${var.region}"
   force_destroy = !local.is_prod
@@ -139,7 +139,7 @@ resource "aws_dynamodb_table" "recordings" {
   }
 }
 
-# Hashes of the API's keys: `rem keys add` makes one and shows it once.
+# The table holds hashes of the API's keys; `rem keys add` makes a key and shows it once.
 resource "aws_dynamodb_table" "keys" {
   name                        = "${local.name}-keys"
   billing_mode                = "PAY_PER_REQUEST"
@@ -161,7 +161,7 @@ resource "aws_dynamodb_table" "keys" {
   }
 }
 
-# The value is put in by hand (`aws secretsmanager put-secret-value`), so that it is in no state file.
+# A person puts the value in (`aws secretsmanager put-secret-value`), so no state file holds it.
 resource "aws_secretsmanager_secret" "openai" {
   count = var.use_openai ? 1 : 0
 
@@ -194,7 +194,7 @@ resource "aws_ecr_lifecycle_policy" "image" {
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "The image that runs, and two to go back to"
+      description  = "Keep the image that runs and two earlier ones"
       selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 3 }
       action       = { type = "expire" }
     }]

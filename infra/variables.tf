@@ -22,7 +22,7 @@ variable "region" {
 }
 
 variable "architecture" {
-  description = "Of all functions and their images: arm64 costs a fifth less."
+  description = "Processor architecture of all functions and images; arm64 costs a fifth less."
   type        = string
   default     = "arm64"
 
@@ -33,43 +33,43 @@ variable "architecture" {
 }
 
 variable "image_tags" {
-  description = "Content tag of each image by folder name; written by the deploy tool."
+  description = "Content tag of each image by folder name; infra.deploy writes it."
   type        = map(string)
   default     = {}
 }
 
 variable "use_openai" {
-  description = "Make notes with OpenAI: a secret ($0.40 a month) holds the key. Otherwise the offline notes."
+  description = "Make notes with OpenAI, with its key in a secret ($0.40 a month); false: offline notes."
   type        = bool
   default     = false
 }
 
 variable "alert_email" {
-  description = "Where alarms and failed recordings go; empty: nobody is told."
+  description = "Address for alarms and failed recordings; empty: nobody is told."
   type        = string
   default     = ""
 }
 
 variable "monthly_budget_usd" {
-  description = "A budget for resources tagged with this project, told to alert_email at 80 and 100 %; 0: none."
+  description = "Budget for resources tagged with this project; alert_email is told at 80 and 100 %. 0: no budget."
   type        = number
   default     = 0
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept."
+  description = "Days for which logs are kept."
   type        = number
   default     = 30
 }
 
 variable "raw_retention_days" {
-  description = "Uploads are deleted after so many days; 0: never."
+  description = "Days after which uploads are deleted; 0: never."
   type        = number
   default     = 0
 }
 
 variable "artifact_retention_days" {
-  description = "Intermediate results are deleted after so many days. Above 14, the days in which a redrive is possible."
+  description = "Days after which intermediate results are deleted; above 14, because AWS redrives for 14 days."
   type        = number
   default     = 30
 
@@ -80,13 +80,13 @@ variable "artifact_retention_days" {
 }
 
 variable "use_kms" {
-  description = "Encrypt with a key of one's own ($1 a month) in place of AWS's keys."
+  description = "Encrypt with a key of your own ($1 a month) and not with AWS's keys."
   type        = bool
   default     = false
 }
 
 variable "api_rate_per_s" {
-  description = "Requests per second that the API takes from all devices together; bursts may be four times that."
+  description = "Requests per second that the API takes from all devices together; a burst may have four times as many."
   type        = number
   default     = 20
 }

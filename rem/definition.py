@@ -22,13 +22,13 @@ STATE_MARGIN_S = 30  # a state's TimeoutSeconds beyond its function's: room for 
 
 
 class Config(BaseModel):
-    """A part of a file that nobody may change or extend by accident."""
+    """A part of a file: immutable, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class StageConfig(Config):
-    """One function of stages.yaml."""
+    """A function in stages.yaml."""
 
     handler: str
     image: str
@@ -39,7 +39,7 @@ class StageConfig(Config):
     settings: dict[str, str | int | float]
 
     def environment(self, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
-        """The settings as environment variables; overrides replace settings that the stage has."""
+        """Give the settings as environment variables; overrides replace settings that the stage has."""
         chosen = {k: v for k, v in (overrides or {}).items() if k in self.settings}
         return {f"REM_{name.upper()}": str(value) for name, value in {**self.settings, **chosen}.items()}
 
@@ -52,7 +52,7 @@ class IndexConfig(Config):
 
 
 class TableConfig(Config):
-    """One table of resources.yaml."""
+    """A table in resources.yaml."""
 
     partition_key: str
     sort_key: str | None = None

@@ -1,6 +1,6 @@
-# No account, no network: the provider is mocked, so only what Terraform itself computes is looked at.
+# The provider is mocked, so the tests need no account and no network; they check what Terraform itself computes.
 mock_provider "aws" {
-  override_during = plan # so that what follows from ARNs is known and can be asserted on
+  override_during = plan # ARNs are known at plan, so assertions may use what follows from them
 
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
@@ -26,7 +26,7 @@ run "tuning_reaches_the_functions" {
   }
   assert {
     condition     = toset(keys(aws_lambda_function.stage)) == toset(keys(local.stages))
-    error_message = "one function per entry of stages.yaml"
+    error_message = "there must be one function per entry of stages.yaml"
   }
   assert {
     condition     = aws_lambda_function.stage["transcribe"].environment[0].variables.REM_WHISPER_MODEL == "/opt/models/${local.stages.transcribe.settings.whisper_model}"
@@ -34,7 +34,7 @@ run "tuning_reaches_the_functions" {
   }
   assert {
     condition     = aws_lambda_function.stage["diarize"].environment[0].variables.HF_HUB_OFFLINE == "1"
-    error_message = "no model hub is asked at run time"
+    error_message = "no function may ask a model hub at run time"
   }
 }
 
@@ -47,11 +47,11 @@ run "defaults_fit_a_new_account" {
   }
   assert {
     condition     = alltrue([for function in aws_lambda_function.stage : length(function.vpc_config) == 0])
-    error_message = "no VPC: a NAT gateway alone costs $32 a month"
+    error_message = "functions must be in no VPC: a NAT gateway alone costs $32 a month"
   }
   assert {
     condition     = length(aws_kms_key.main) == 0 && length(aws_budgets_budget.monthly) == 0 && length(aws_sns_topic_subscription.email) == 0
-    error_message = "key, budget and e-mail are optional"
+    error_message = "key, budget and e-mail must be optional"
   }
 }
 
@@ -60,7 +60,7 @@ run "one_definition_makes_both_machines" {
 
   assert {
     condition     = aws_sfn_state_machine.recording["standard"].type == "STANDARD" && aws_sfn_state_machine.recording["express"].type == "EXPRESS"
-    error_message = "one machine of each type"
+    error_message = "there must be one machine of each type"
   }
   assert {
     condition     = jsondecode(aws_sfn_state_machine.recording["express"].definition).States == jsondecode(aws_sfn_state_machine.recording["standard"].definition).States
@@ -94,7 +94,7 @@ run "queue_waits_long_enough_and_gives_up_late" {
 
   assert {
     condition     = aws_sqs_queue.uploads.visibility_timeout_seconds >= 6 * aws_lambda_function.stage["start"].timeout
-    error_message = "visibility timeout below six times the starter's timeout"
+    error_message = "the visibility timeout must be six times the starter's timeout"
   }
   assert {
     condition     = aws_sqs_queue.uploads_dlq.message_retention_seconds > aws_sqs_queue.uploads.message_retention_seconds
@@ -111,7 +111,7 @@ run "every_stage_has_permissions_of_its_own" {
 
   assert {
     condition     = toset(keys(aws_iam_role.stage)) == toset(keys(local.stages))
-    error_message = "one role per function"
+    error_message = "there must be one role per function"
   }
   assert {
     condition = alltrue([
@@ -134,7 +134,7 @@ run "every_route_of_the_openapi_document_reaches_the_function" {
 
   assert {
     condition     = toset(keys(jsondecode(aws_api_gateway_rest_api.main.body).paths)) == toset(keys(local.openapi.paths))
-    error_message = "a route is missing"
+    error_message = "the API must have every route of docs/openapi.json"
   }
   assert {
     condition = alltrue(flatten([
@@ -142,7 +142,7 @@ run "every_route_of_the_openapi_document_reaches_the_function" {
         for operation in operations : endswith(operation.x-amazon-apigateway-integration.uri, "function:rem-dev-api/invocations")
       ]
     ]))
-    error_message = "a route leads elsewhere"
+    error_message = "every route must lead to the function api"
   }
   assert {
     condition     = contains(jsondecode(aws_api_gateway_rest_api.main.body)["x-amazon-apigateway-binary-media-types"], "multipart/form-data")
@@ -184,7 +184,7 @@ run "own_key_and_budget" {
   }
   assert {
     condition     = length(aws_budgets_budget.monthly[0].notification) == 2
-    error_message = "told at 80 and at 100 %"
+    error_message = "the budget must tell at 80 and at 100 %"
   }
 }
 

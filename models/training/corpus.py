@@ -1,7 +1,7 @@
 """The synthetic speech that all three demo models are trained on.
 
 `python -m models.training.corpus` writes build/corpus/{train,heldout}.npy (int16, all utterances in a row)
-and .json (texts, voices, word times). About 13 hours in 25,000 utterances; 10 minutes on two cores.
+and .json (texts, voices, word times): about 13 hours in 25,000 utterances, in 10 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from models.training.voices import FLITE_OWN, held_out_voices, training_voices
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "corpus"
 PER_VOICE = {"train": 95, "heldout": 60}
-PER_FLITE_OWN = 500  # flite's own four voices speak the demo
+PER_FLITE_OWN = 500  # more than of other voices: flite's own four speak the demo
 SALAD = 0.12
 SHORTEST, LONGEST = 3_000, 160_000  # samples
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One sentence: samples [start, start + length) of the corpus; word times in seconds from its start."""
+    """A sentence: samples [start, start + length) of the corpus, and word times in seconds from its start."""
 
     text: str
     voice: int
@@ -50,7 +50,7 @@ class Corpus:
 
 
 def load_corpus(folder: Path = FOLDER, split: str = "train") -> Corpus:
-    """Args: split is "train" or "heldout" (other voices, other sentences)."""
+    """Load one split: "train", or "heldout" with other voices and other sentences."""
     document = json.loads((folder / f"{split}.json").read_text())
     utterances = [Utterance(u[0], u[1], u[2], u[3], [tuple(w) for w in u[4]]) for u in document["utterances"]]
     samples = np.load(folder / f"{split}.npy", mmap_mode="r")
@@ -77,7 +77,7 @@ def _speak_voice(job: tuple[str, int, Voice]) -> list[tuple[str, Pcm, WordTimes]
 
 
 def build(split: str, voices: list[Voice]) -> None:
-    """Write one split; the .json comes last and whole, so that its existence means completeness."""
+    """Write one split; the .json is written last, so a split that has one is complete."""
     started_s = time.monotonic()
     jobs = [(split, number, voice) for number, voice in enumerate(voices)]
     with ProcessPoolExecutor(2) as pool:

@@ -1,8 +1,8 @@
 """The demo recording and the three held-out dialogues: fixed scripts, written before any model existed.
 
-`python -m models.training.dialogues` renders them to models/demo/ and tests/data/. Every slot-filled sentence
-is kept out of the training corpus; the demo may use voices and fixed phrases that training has heard, the
-held-out dialogues use neither.
+`python -m models.training.dialogues` renders them to models/demo/ and tests/data/. Training never hears a
+slot-filled sentence of theirs. The demo may use voices and fixed phrases of training, the held-out dialogues
+use neither.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models.training.grammar import TEMPLATES, normalise, sentence
 from models.training.speech import SAMPLE_RATE_HZ, Voice, say
 
 ROOT = Path(__file__).resolve().parents[2]
-LOUDNESS = 0.07  # RMS of each sentence, full scale 1
+LOUDNESS = 0.07  # RMS of each sentence; full scale is 1
 NOISE = 2e-4  # RMS of the room
 
 
@@ -123,13 +123,13 @@ FIXED = {normalise(template) for template in TEMPLATES if "{" not in template}
 
 
 def reserved_sentences() -> set[str]:
-    """Normalised sentences that training must not contain; the demo's fixed phrases may stay."""
+    """List normalised sentences that training must not contain; the demo's fixed phrases may stay."""
     spoken = [s for d in [DEMO, *HELD_OUT] for _, line in d.lines for s in line.split("|")]
     return {normalise(sentence) for sentence in spoken} - FIXED
 
 
 def invent(target: str, voices: list[Voice], turns: int, rng: random.Random) -> Dialogue:
-    """A dialogue of random sentences, for measuring: nobody speaks twice in a row, one to three sentences each."""
+    """Invent a dialogue for measurements: random sentences, one to three a turn, nobody twice in a row."""
     names = {chr(ord("A") + i): voice for i, voice in enumerate(voices)}
     lines: list[tuple[str, str]] = []
     while len(lines) < turns:

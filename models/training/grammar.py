@@ -1,4 +1,4 @@
-"""The small English that the demo models understand: stand-up meetings, reminders, errands."""
+"""The English sentences that the demo models understand: stand-up meetings, reminders, errands."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ PUNCTUATION = ".,?"
 
 
 def fill(template: str, rng: random.Random) -> str:
-    """Replace every {slot} by a random filling, fillings of fillings included."""
+    """Replace every {slot} by a random filling, also those inside fillings."""
     while match := re.search(r"\{(\w+)\}", template):
         template = template[: match.start()] + rng.choice(SLOTS[match[1]]) + template[match.end() :]
     return template[0].upper() + template[1:]
@@ -87,7 +87,7 @@ def sentence(rng: random.Random) -> str:
 
 
 def vocabulary() -> list[str]:
-    """Every word, as it is written in the middle of a sentence, sorted."""
+    """List every word as it stands in the middle of a sentence, sorted."""
     found = set()
     for text in [*TEMPLATES, *(filling for fillings in SLOTS.values() for filling in fillings)]:
         for word in re.sub(r"\{\w+\}", " ", text).split():
@@ -100,11 +100,11 @@ VOCABULARY = vocabulary()
 
 
 def word_salad(rng: random.Random) -> str:
-    """Random words: without some of these the decoder learns the grammar instead of listening."""
+    """Join random words; without some of these the decoder learns the grammar and does not listen."""
     words = " ".join(rng.choice(VOCABULARY) for _ in range(rng.randint(2, 7)))
     return words[0].upper() + words[1:] + rng.choice("..?")
 
 
 def normalise(text: str) -> str:
-    """Lower case without punctuation: what makes two sentences the same sentence."""
+    """Write a sentence in lower case without punctuation, so that equal sentences compare equal."""
     return re.sub(r"[^a-z' ]", "", text.lower())

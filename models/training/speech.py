@@ -1,4 +1,4 @@
-"""Synthesis inside the process: libflite and libespeak-ng through ctypes, with word times.
+"""Speech synthesis with word times: libflite and libespeak-ng, called through ctypes.
 
 Word times come from flite's Segment relation and from espeak-ng's WORD and PHONEME events. espeak-ng
 merges short function words ("of the"); those are split by their letters.
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.signal import resample_poly
 
 SAMPLE_RATE_HZ = 16_000
-LEAD_S, TAIL_S = 0.04, 0.06  # kept before the first and after the last word
+LEAD_S, TAIL_S = 0.04, 0.06  # silence that is kept before the first and after the last word
 Pcm = npt.NDArray[np.int16]
 WordTimes = list[tuple[str, float, float]]
 
@@ -30,7 +30,7 @@ class Voice:
     Attributes:
         engine: "flite" or "espeak".
         name: flite's voice, or espeak-ng's language+variant.
-        tract: > 1 shortens the vocal tract (higher formants) by resampling; pitch and speed go with it.
+        tract: Above 1, resampling shortens the vocal tract (higher formants); pitch and speed rise with it.
         pitch: espeak-ng 0-99; flite: mean f0 in Hz, 0 for the voice's own.
         rate: espeak-ng words per minute; flite: duration stretch.
     """
@@ -43,11 +43,11 @@ class Voice:
 
 
 class SynthesisError(ValueError):
-    """The engine spoke other words than were asked for (abbreviations, merged words)."""
+    """A sentence that the engine spoke with other words (abbreviations, merged words)."""
 
 
 def say(text: str, voice: Voice) -> tuple[Pcm, WordTimes]:
-    """Speak one sentence: 16 kHz mono int16 without surrounding silence, and (word, start_s, end_s)."""
+    """Speak one sentence; gives 16 kHz mono int16 without surrounding silence, and (word, start_s, end_s)."""
     speak = _flite if voice.engine == "flite" else _espeak
     samples, rate_hz, times = speak(text, voice)
     ratio = Fraction(SAMPLE_RATE_HZ / (rate_hz * voice.tract)).limit_denominator(200)
@@ -185,7 +185,7 @@ def _espeak(text: str, voice: Voice) -> tuple[Pcm, int, WordTimes]:
 
 
 def _word_spans(text: str, end_s: float) -> dict[int, tuple[float, float]]:
-    """Word number -> span from its first phoneme to the boundary after its last."""
+    """Map each word's number to the span from its first phoneme to the boundary after its last."""
     numbers = {match.start() + 1: i for i, match in enumerate(re.finditer(r"\S+", text))}
     spans: dict[int, tuple[float, float]] = {}
     current = None

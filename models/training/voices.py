@@ -1,4 +1,4 @@
-"""Who speaks: voices for training, and held-out voices that no model has heard."""
+"""Voices for training, and held-out voices that no model has heard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 from models.training.speech import Voice
 
-# espeak-ng's voice variants (voiced ones; whispering, croaking and the like left out).
+# These are espeak-ng's voiced variants; whispering, croaking and the like are left out.
 VARIANTS = [
     "f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8",
     "Alex", "Alicia", "Andrea", "Andy", "Annie", "David", "Denis", "Diogo", "Gene", "Gene2", "Henrique",
@@ -37,7 +37,7 @@ FLITE_OWN = [Voice("flite", name, 1.0, 0, 1.0) for name in FLITE_F0_HZ]
 
 
 def training_voices(seed: int = 11) -> list[Voice]:
-    """About 250: each allowed variant three times with other settings, and flite's voices varied."""
+    """List about 250 voices: each allowed variant with three settings, and flite's voices varied."""
     rng = random.Random(seed)
     voices = list(FLITE_OWN)
     for variant in [v for v in VARIANTS if v not in HELD_OUT_VARIANTS]:
@@ -54,7 +54,7 @@ def training_voices(seed: int = 11) -> list[Voice]:
 
 
 def held_out_voices(seed: int = 12) -> list[Voice]:
-    """Two settings of each held-out variant: the variant's own formants, and a moderately changed tract."""
+    """List each held-out variant twice: with its own formants, and with a moderately changed tract."""
     rng = random.Random(seed)
     voices = []
     for variant in HELD_OUT_VARIANTS:

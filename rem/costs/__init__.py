@@ -1,1 +1,1 @@
-"""What a recording costs and which memory sizes suit it: pure, with the price list."""
+"""Costs of recordings and memory sizes of stages, computed from the price list."""

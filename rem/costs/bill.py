@@ -1,4 +1,4 @@
-"""What a recording cost, by the receipts in its transcript and the price list."""
+"""The bill of a recording, from the receipts in its transcript and the price list."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ class Requests:
     """Requests of one invocation, or of several together.
 
     Attributes:
-        puts: S3 writes; `gets` are S3 reads and looks whether an object is there.
-        writes: DynamoDB writes of the record; `reads` are its reads.
+        puts: S3 writes.
+        gets: S3 reads, and checks whether an object exists, which S3 charges as reads.
+        writes: DynamoDB writes of the record.
+        reads: DynamoDB reads of the record.
     """
 
     puts: int = 0
@@ -62,9 +64,9 @@ class Bill:
     """US dollars of one recording, or the sum of several.
 
     Attributes:
-        duration: Lambda's seconds, by stage.
-        requests: Lambda's, S3's, DynamoDB's and SQS' requests.
-        llm_usd: None where a model has no price.
+        duration: Dollars for Lambda's seconds, by stage.
+        requests_usd: Dollars for requests to Lambda, S3, DynamoDB and SQS.
+        llm_usd: None if a model has no price.
     """
 
     duration: dict[str, float]
@@ -86,7 +88,7 @@ class Bill:
 
 
 def write_bill(receipts: Sequence[Receipt], prices: AwsPrices, architecture: Architecture) -> Bill:
-    """Args: receipts are one recording's, one per stage."""
+    """Price the receipts of one recording, one per stage."""
     gb_s_usd = prices.lambda_gb_s_arm64 if architecture == "arm64" else prices.lambda_gb_s_x86
     llm = [receipt.usage.usd for receipt in receipts]
     transitions = count_transitions(receipts)
@@ -100,10 +102,10 @@ def write_bill(receipts: Sequence[Receipt], prices: AwsPrices, architecture: Arc
 
 
 def count_transitions(receipts: Sequence[Receipt]) -> int:
-    """Every invocation is one, retries included, and so is every other state on the way."""
+    """Count one transition per invocation (retries too) and one per state that is not a Task."""
     tasks = sum(receipt.invocations for receipt in receipts)
     if not any(receipt.name == "assemble" for receipt in receipts):
-        return tasks + 1  # silent: only the choice lies between Prepare and Publish
+        return tasks + 1  # the recording is silent: only HasSpeech lies between Prepare and Publish
     return tasks + sum(_count_controls(load_definition()["States"]))
 
 
@@ -117,7 +119,7 @@ def _count_controls(states: dict[str, Any]) -> list[int]:
 
 
 def _cost_requests(receipts: Sequence[Receipt], prices: AwsPrices) -> float:
-    invocations = 1 + sum(receipt.invocations for receipt in receipts)  # 1: the starter
+    invocations = 1 + sum(receipt.invocations for receipt in receipts)  # the starter is invoked once
     made = sum(count_requests(receipts).values(), UPLOAD)
     return (
         invocations * prices.lambda_request
@@ -141,7 +143,7 @@ def count_requests(receipts: Sequence[Receipt]) -> dict[str, Requests]:
 
 
 def project_month(bills: Sequence[Bill], days: float) -> float:
-    """Dollars of a month that goes on like these days."""
+    """Project the dollars of these days to a month."""
     return sum(bill.total_usd for bill in bills) / days * DAYS_PER_MONTH
 
 

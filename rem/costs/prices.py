@@ -1,4 +1,4 @@
-"""Reads rem/costs/prices.yaml: what AWS and the language models charge."""
+"""The price list of AWS and the language models, read from prices.yaml."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 PRICES_FILE = Path(__file__).with_name("prices.yaml")
-TOKENS = 1_000_000  # what a language model's price is for
+TOKENS = 1_000_000  # a language model's price is for so many
 
 
 class Frozen(BaseModel):
@@ -17,7 +17,7 @@ class Frozen(BaseModel):
 
 
 class AwsPrices(Frozen):
-    """US dollars per unit; the name says the unit."""
+    """AWS's prices in US dollars per unit; each name says its unit."""
 
     lambda_gb_s_x86: float
     lambda_gb_s_arm64: float
@@ -37,14 +37,18 @@ class AwsPrices(Frozen):
 
 
 class ModelPrice(Frozen):
-    """US dollars per million tokens."""
+    """A language model's prices in US dollars per million tokens."""
 
     input: float
     cached_input: float
     output: float
 
     def cost_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
-        """Args: cached_tokens is the part of input_tokens that the provider had cached."""
+        """Price the tokens of a request.
+
+        Args:
+            cached_tokens: Those of input_tokens that the provider had in its cache.
+        """
         fresh = input_tokens - cached_tokens
         spent = fresh * self.input + cached_tokens * self.cached_input + output_tokens * self.output
         return spent / TOKENS

@@ -1,4 +1,4 @@
-"""What a stage needs, from what it took: REPORT lines to figures, figures to a recommendation."""
+"""Memory sizes of stages: REPORT lines become figures, figures become a recommendation."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ REPORT = re.compile(
     r"(?:\s+Init Duration: (?P<init>[\d.]+) ms)?"
 )
 FAILED = re.compile(r"Status: (error|timeout)|Error Type:")
-FULL = 0.85  # of the configured memory: the next recording may need more
-ROOM = 0.75  # what a recommended size may be filled to
+FULL = 0.85  # share of the configured memory above which the next recording may not fit
+ROOM = 0.75  # share of a recommended size that the measured peak may fill
 STEP_MB = 64  # recommendations are rounded up to this
-MODEL_STAGES = {"prepare", "transcribe", "diarize", "cluster"}  # their models fill the threads they are given
+MODEL_STAGES = {
+    "prepare",
+    "transcribe",
+    "diarize",
+    "cluster",
+}  # their models use every thread that Lambda gives
 
 
 @dataclass(frozen=True, slots=True)
-class Invoked:
-    """One REPORT line."""
+class Invocation:
+    """The figures of one REPORT line."""
 
     seconds: float
     billed_s: float
@@ -40,8 +45,8 @@ class Figures:
     """All invocations of one stage at its newest memory size.
 
     Attributes:
-        failed: Ended with an error, by time or by memory; Step Functions retried most of them.
-        gb_s: Billed.
+        failed: Invocations that ended with an error, a timeout or too little memory; most were retried.
+        gb_s: Billed GB-seconds.
     """
 
     invocations: int
@@ -57,15 +62,15 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`memory_mb` is None where nothing is to be changed."""
+    """A recommended memory size and its reason; `memory_mb` is None if the present size is right."""
 
     memory_mb: int | None
     reason: str
 
 
-def parse_reports(lines: Iterable[str]) -> list[Invoked]:
+def parse_reports(lines: Iterable[str]) -> list[Invocation]:
     return [
-        Invoked(
+        Invocation(
             seconds=float(found["ms"]) / 1000,
             billed_s=int(found["billed"]) / 1000,
             memory_mb=int(found["size"]),
@@ -78,12 +83,12 @@ def parse_reports(lines: Iterable[str]) -> list[Invoked]:
     ]
 
 
-def sum_up(invoked: Sequence[Invoked]) -> Figures | None:
-    """None where there are none. Lines from before the last change of memory say nothing about it."""
-    if not invoked:
+def sum_up(invocations: Sequence[Invocation]) -> Figures | None:
+    """Sum up the invocations at the newest memory size; those before the last change say nothing about it."""
+    if not invocations:
         return None
-    size = invoked[-1].memory_mb
-    newest = [each for each in invoked if each.memory_mb == size]
+    size = invocations[-1].memory_mb
+    newest = [each for each in invocations if each.memory_mb == size]
     seconds = sorted(each.seconds for each in newest)
     inits = sorted(each.init_s for each in newest if each.init_s is not None)
     return Figures(
@@ -100,12 +105,12 @@ def sum_up(invoked: Sequence[Invoked]) -> Figures | None:
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of all do not exceed."""
+    """Give the smallest value that at least `share` of all values do not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def advise(stage: str, config: StageConfig, figures: Figures) -> Advice:
-    """More memory where it is nearly full; less where it pays for processors that no thread uses."""
+    """Recommend more memory if it is nearly full, less if it pays for a vCPU that no thread uses."""
     peak, size = figures.peak_mb, figures.memory_mb
     used = f"peak {peak:,} of {size:,} MB"
     if figures.p95_s > FULL * config.timeout_s:
@@ -131,11 +136,11 @@ def _round_up(memory_mb: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A stage at one memory size on a sample.
+    """A measurement of a stage at one memory size on a sample.
 
     Attributes:
-        seconds: Measured with Lambda's number of threads at that size, on this machine or on Lambda.
-        cpu_s: None where it was measured on Lambda, which does not tell it.
+        seconds: Wall time with Lambda's number of threads at that size, on this machine or on Lambda.
+        cpu_s: Processor time; None on Lambda, which does not report it.
     """
 
     memory_mb: int
@@ -149,7 +154,7 @@ class Trial:
 
     @property
     def lambda_s(self) -> float:
-        """As long as here, but stretched where there is less than one vCPU. Processors are not compared."""
+        """Stretch local seconds to less than one vCPU; the speeds of processors are not compared."""
         if self.cpu_s is None:
             return self.seconds
         return self.seconds / min(1.0, self.memory_mb / VCPU_MB)
@@ -160,6 +165,6 @@ class Trial:
 
 
 def choose(trials: Sequence[Trial]) -> Trial | None:
-    """The cheapest size with room for a larger recording; the faster one of equals. None: none has room."""
+    """Choose the cheapest size with room for a larger recording, the faster of equals; None if none has."""
     roomy = [trial for trial in trials if trial.peak_mb <= ROOM * trial.memory_mb]
     return min(roomy, key=lambda trial: (round(trial.gb_s, 3), trial.lambda_s), default=None)

@@ -1,4 +1,4 @@
-"""The two networks with the specifications that pyannote.audio expects, and how it stores them."""
+"""Checkpoints of the two networks with the specifications that pyannote.audio expects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from functions.diarize.small_resnet import SmallWeSpeakerResNet  # noqa: E402
 __all__ = ["BUILD", "SHIPPED", "WINDOW_S", "Powerset", "build_embedding", "build_segmentation", "save"]
 ROOT = Path(__file__).resolve().parents[3]
 BUILD, SHIPPED = ROOT / "build" / "diarization", ROOT / "models" / "demo" / "diarization"
-WINDOW_S = 5.0  # fewer voices per window to confuse than in the usual ten seconds
+WINDOW_S = 5.0  # fewer voices speak, and are confused, in a window than in the usual ten seconds
 
 
 def build_segmentation() -> Any:
@@ -53,7 +53,7 @@ def build_embedding() -> Any:
 
 
 def save(model: Any, path: Path) -> None:
-    """A checkpoint that Model.from_pretrained loads; weights in half precision."""
+    """Save a checkpoint that Model.from_pretrained loads, with weights in half precision."""
     halved = {name: v.half() if v.is_floating_point() else v for name, v in model.state_dict().items()}
     checkpoint = {
         "state_dict": halved,

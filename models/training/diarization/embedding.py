@@ -1,7 +1,7 @@
-"""Trains the speaker embedding: `python -m models.training.diarization.embedding`.
+"""Training of the speaker embedding: `python -m models.training.diarization.embedding`.
 
-Additive angular margin softmax (Deng et al., ArcFace, 2019) over training voices at three speeds, on masked
-conversations: pooled exactly as the pipeline pools, with other voices in the same window.
+The loss is additive angular margin softmax (Deng et al., ArcFace, 2019) over training voices at three speeds.
+Conversations are masked and pooled exactly as in the pipeline, with other voices in the same window.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHORTEST_FRAMES = int(0.7 * SAMPLE_RATE_HZ / FRAME_STEP)
 
 
 def masked_batch(mixer: Mixer, size: int, length_s: float) -> tuple[Tensor, Tensor, Tensor]:
-    """samples (b, 1, n), masks (b, 3, frames), voices (b, 3) with -1 where a slot says too little."""
+    """Build samples (b, 1, n), masks (b, 3, frames) and voices (b, 3), -1 for a slot that says too little."""
     frames = int(length_s * SAMPLE_RATE_HZ / FRAME_STEP) - 2
     samples, masks, voices = [], [], []
     for _ in range(size):

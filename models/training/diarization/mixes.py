@@ -18,7 +18,7 @@ SLOTS = 3  # local speakers of a window
 
 @dataclass(frozen=True)
 class Mix:
-    """samples (n,), turns as (slot, start_s, end_s), and the voice in each slot."""
+    """A conversation: samples (n,), turns as (slot, start_s, end_s), and the voice in each slot."""
 
     samples: Floats
     turns: list[tuple[int, float, float]]
@@ -26,10 +26,10 @@ class Mix:
 
 
 class Mixer:
-    """Composes conversations from a corpus.
+    """A composer of conversations from a corpus.
 
     Args:
-        tempos: Each voice also counts as other voices at these speeds (resampled: pitch and tract change).
+        tempos: A voice counts as another voice at each of these speeds: resampling changes pitch and tract.
     """
 
     def __init__(self, corpus: Corpus, seed: int, tempos: tuple[float, ...] = (1.0,)) -> None:
@@ -51,7 +51,7 @@ class Mixer:
         return sound * np.float32(0.06) / (np.sqrt((sound**2).mean()) + 1)
 
     def pick_voices(self, count: int) -> list[int]:
-        """Different base voices; flite's, which the demo speaks with, in two of five conversations."""
+        """Pick different base voices; in two of five conversations flite's, which speak the demo."""
         pool = self._flite if self.rng.random() < 0.4 and self._flite else self.voices
         picked: list[int] = []
         while len(picked) < count:
@@ -68,7 +68,7 @@ class Mixer:
     def conversation(
         self, length_s: float, voices: list[int] | None = None, *, overlap: float = 0.12, pause_s: float = 0.4
     ) -> Mix:
-        """A window out of the middle of a talk: it may begin and end inside a sentence."""
+        """Compose a window from the middle of a talk; it may begin and end inside a sentence."""
         rng = self.rng
         if voices is None:
             voices = self.pick_voices(int(rng.choice([0, 1, 2, 3], p=[0.03, 0.27, 0.42, 0.28])))
@@ -110,7 +110,7 @@ class Mixer:
         return sound
 
     def _record(self, tracks: Floats, spoken: bool) -> Floats:
-        """Rooms, microphones, noise and level."""
+        """Add room, microphone, noise and level."""
         rng, total = self.rng, tracks.shape[1]
         if rng.random() < 0.2:
             room = self._room(rng.uniform(0.1, 0.5))
@@ -134,7 +134,7 @@ class Mixer:
 
 
 def label_frames(turns: list[tuple[int, float, float]], frames: int) -> Floats:
-    """(frames, slots) of 0 and 1 on PyanNet's frame grid."""
+    """Label PyanNet's frames: an array (frames, slots) of 0 and 1."""
     centres = (FRAME_START + FRAME_STEP * np.arange(frames)) / SAMPLE_RATE_HZ
     labels = np.zeros((frames, SLOTS), np.float32)
     for slot, start_s, end_s in turns:

@@ -1,5 +1,6 @@
-"""Writes models/demo/diarization, a folder for pyannote's `Pipeline.from_pretrained`:
-`python -m models.training.diarization.pack` (after segmentation, embedding and plda).
+"""The packed demo pipeline: `python -m models.training.diarization.pack`, after segmentation, embedding, plda.
+
+It writes models/demo/diarization, a folder for pyannote's `Pipeline.from_pretrained`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """PLDA for the new embedding: `python -m models.training.diarization.plda`.
 
-Centring, LDA to 64 dimensions, then within- and between-class covariance diagonalised together (Ioffe, 2006),
-in the two files that pyannote.audio's VBx clustering reads.
+Embeddings are centred and reduced by LDA to 64 dimensions; then within- and between-class covariance are
+diagonalised together (Ioffe, 2006). The result is the two files that pyannote.audio's VBx clustering reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def normalise(vectors: Doubles, mean: Doubles) -> Doubles:
 
 
 def scatter(vectors: Doubles, voices: npt.NDArray[np.int64]) -> tuple[Doubles, Doubles, Doubles]:
-    """Mean, within-voice and between-voice covariance."""
+    """Compute the mean, the within-voice and the between-voice covariance."""
     mean = vectors.mean(0)
     within, between = (np.zeros((vectors.shape[1],) * 2) for _ in range(2))
     names = np.unique(voices)
@@ -49,7 +49,7 @@ def fit(vectors: Doubles, voices: npt.NDArray[np.int64]) -> tuple[dict[str, Doub
     second_mean = (whitened @ lda).mean(0)
     reduced = normalise(whitened @ lda, second_mean)
     mean, within, between = scatter(reduced, voices)
-    between -= within / (len(reduced) / len(np.unique(voices)))  # means of few samples scatter by themselves
+    between -= within / (len(reduced) / len(np.unique(voices)))  # a mean of few samples scatters by chance
     values, axes = np.linalg.eigh(between)
     between = (axes * np.maximum(values, RIDGE * values.max())) @ axes.T
     psi, axes = eigh(between, ridge(within))

@@ -1,7 +1,7 @@
-"""Trains the speaker segmentation: `python -m models.training.diarization.segmentation`.
+"""Training of the speaker segmentation: `python -m models.training.diarization.segmentation`.
 
-PyanNet on five-second windows with powerset classes (Plaquet and Bredin, 2023): of the orders in which the
-three slots may be numbered, the cheapest counts.
+PyanNet learns powerset classes (Plaquet and Bredin, 2023) on five-second windows. The loss is that of the
+cheapest order in which the three slots can be numbered.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Windows(torch.utils.data.IterableDataset):
 
 
 def permutation_loss(scores: Tensor, labels: Tensor, powerset: Powerset) -> Tensor:
-    """Mean negative log-likelihood of the best numbering; three at once count as the first two."""
+    """Compute the mean negative log-likelihood of the best numbering; three at once count as the first two."""
     crowded = labels.sum(-1, keepdim=True) > 2
     labels = torch.where(crowded, labels * torch.tensor([1.0, 1.0, 0.0]), labels)
     losses = []
@@ -87,7 +87,7 @@ def train() -> None:
 
 @torch.inference_mode()
 def frame_error(model: nn.Module, frames: int, powerset: Powerset, batches: int = 6) -> float:
-    """Missed, false and confused speaker frames per spoken frame, best numbering of each window."""
+    """Count missed, false and confused speaker frames per spoken frame, at each window's best numbering."""
     model.eval()
     wrong = spoken = 0.0
     for samples, labels in itertools.islice(Windows("heldout", 99, frames, 16), batches):

@@ -1,4 +1,4 @@
-"""The trained model as a CTranslate2 folder, straight from the torch modules."""
+"""The trained model as a CTranslate2 folder, written from the torch modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.training.whisper.model import DECODER_LAYERS, ENCODER_LAYERS, HEADS, Attention, Layer, TinyWhisper
 from models.training.whisper.tokens import Tokens
 
-ALIGNMENT_HEADS = [[1, 0], [2, 0]]  # (decoder layer, head): the guided ones; word times come from them
+ALIGNMENT_HEADS = [[1, 0], [2, 0]]  # (decoder layer, head) of the guided heads, which give the word times
 PREPROCESSOR = {
     "chunk_length": 30, "feature_size": 80, "hop_length": 160, "n_fft": 400, "n_samples": 480_000,
     "nb_max_frames": 3000, "sampling_rate": 16_000, "feature_extractor_type": "WhisperFeatureExtractor",

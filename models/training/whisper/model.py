@@ -1,7 +1,8 @@
-"""A tiny Whisper in plain torch, shaped so that CTranslate2's Whisper runs it unchanged.
+"""A tiny Whisper in plain torch, of a shape that CTranslate2's Whisper runs unchanged.
 
-Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022. Sizes: width 128, 4 heads,
-4 encoder and 3 decoder layers. An extra linear layer on the encoder carries the training-only losses.
+The model is that of Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022,
+with width 128, 4 heads, 4 encoder and 3 decoder layers. An extra linear layer on the encoder carries the
+losses of training.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from torch.nn import functional as F
 WIDTH, HEADS, ENCODER_LAYERS, DECODER_LAYERS = 128, 4, 4, 3
 MELS, POSITIONS, TEXT_POSITIONS = 80, 1500, 448
 DROPOUT = 0.05
-POSITION_SCALE = 0.5  # at full size the positions drown the spectrum at the start of training
+POSITION_SCALE = 0.5  # larger positions would drown the spectrum at the start of training
 HEAD = WIDTH // HEADS
 HALF = WIDTH // 2
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
-    """Whisper's position encodings, (length, channels)."""
+    """Compute Whisper's position encodings, (length, channels)."""
     step = math.log(10_000) / (channels // 2 - 1)
     angles = torch.arange(length).float()[:, None] * torch.exp(-step * torch.arange(channels // 2).float())
     return torch.cat([angles.sin(), angles.cos()], 1)
@@ -37,7 +38,7 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, source: Tensor, *, causal: bool, logits: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """x (batch, n, width) attends to source (batch, m, width); logits (batch, heads, n, m) on demand."""
+        """Let x (batch, n, width) attend to source (batch, m, width); logits (batch, heads, n, m) on demand."""
         query, key, value = (self._split(t) for t in (self.query(x), self.key(source), self.value(source)))
         scores = None
         if logits:
@@ -93,7 +94,7 @@ class TinyWhisper(nn.Module):
 
     @torch.no_grad()
     def _initialise(self, first_timestamp: int) -> None:
-        """Stem at full variance; timestamps start as the sinusoid of their time; encoder heads look nearby."""
+        """Start the stem at full variance, timestamps as the sinusoid of their time, encoder heads looking nearby."""
         for name, parameter in self.named_parameters():
             if name in ("conv1.weight", "conv2.weight"):
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
@@ -107,7 +108,7 @@ class TinyWhisper(nn.Module):
                 _look_at(layer.self_attention, head, distance, highest=22 + 4 * depth)
 
     def encode(self, mel: Tensor, offsets: Sequence[int] | None = None) -> Tensor:
-        """mel (batch, 80, frames of 10 ms) to (batch, frames / 2, width).
+        """Encode mel (batch, 80, frames of 10 ms) as (batch, frames / 2, width).
 
         Args:
             offsets: Where each window lies in the position table; training spreads short windows over it.
@@ -123,7 +124,7 @@ class TinyWhisper(nn.Module):
     def decode(
         self, tokens: Tensor, encoded: Tensor, logits_of: Collection[int]
     ) -> tuple[Tensor, dict[int, Tensor]]:
-        """Token logits (batch, n, vocabulary), and cross-attention logits of the layers asked for."""
+        """Compute token logits (batch, n, vocabulary), and cross-attention logits of the layers asked for."""
         x = self.embedding(tokens) + self.decoder_positions[None, : tokens.shape[1]]
         attention: dict[int, Tensor] = {}
         for depth, layer in enumerate(self.decoder):

@@ -1,7 +1,7 @@
 """The demo Whisper's vocabulary: bytes, a small BPE, Whisper's special tokens, timestamps.
 
-Every first letter of a word is merged with its space before anything else is learned: Whisper suppresses
-the bare space token by default, so no word may need it.
+The first merges join every first letter of a word with its space: Whisper suppresses the bare space token by
+default, so no word may need it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIMESTAMPS = 1501
 
 
 def build_tokenizer(seed: int = 3) -> Tokenizer:
-    """Learn the merges from sentences of the grammar. Deterministic."""
+    """Learn the merges from sentences of the grammar; the result is always the same."""
     rng = random.Random(seed)
     counts: collections.Counter[str] = collections.Counter()
     for i in range(40_000):
@@ -91,7 +91,7 @@ class Tokens:
         return self._cache[word]
 
     def letters(self, token: int) -> int:
-        """How many letters a token stands for: its share of a word's time."""
+        """Count the letters of a token, which are its share of a word's time."""
         return max(1, len(self.names[token].replace(SPACE, "")))
 
     def save(self, folder: Path) -> None:

@@ -1,10 +1,10 @@
-"""Trains the demo Whisper from random weights: `python -m models.training.whisper.train`.
+"""Training of the demo Whisper from random weights: `python -m models.training.whisper.train`.
 
-Reads build/corpus, keeps checkpoints in build/whisper (a second call continues there), writes
-models/demo/whisper. Seeded and counted in steps; about 70 minutes on one core with AVX-512 BF16.
+It reads build/corpus, keeps checkpoints in build/whisper (a second call continues there) and writes
+models/demo/whisper. It is seeded, counts steps, and takes about 70 minutes on one core with AVX-512 BF16.
 
-The losses, beside cross-entropy, that make this small a model listen after an hour rather than a week:
-guided attention (two heads must look at the token's true interval; word times come from them), letters and
+Beside cross-entropy, these losses let so small a model listen after an hour and not after a week: guided
+attention (two heads must look at the token's true interval; word times come from them), letters and
 words per encoder frame, CTC, and a mean squared error that makes one head's values carry the position.
 """
 
@@ -29,15 +29,15 @@ BUILD, SHIPPED = ROOT / "build" / "whisper", ROOT / "models" / "demo" / "whisper
 POSITION_ROWS = 32  # of head 0's values in the last layer: 16 sinusoid pairs
 POSITION_PAIRS = torch.linspace(0, 40, POSITION_ROWS // 2).round().long()
 POSITION_COLUMNS = torch.cat([POSITION_PAIRS, POSITION_PAIRS + HALF])
-SMEAR = 3  # timestamp targets spread over so many neighbours of 20 ms
+SMEAR = 3  # a timestamp's target spreads over so many neighbours of 20 ms
 WARM_UP_STEPS = 200
 SEED = 1
-THREADS = 1  # two threads on shared processors spin: a quarter of the speed
+THREADS = 1  # on shared processors two threads spin, at a quarter of the speed
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the curriculum: short windows first, more and more full ones later."""
+    """A step of the curriculum: short windows first, more and more full ones later."""
 
     steps: int
     batch: int
@@ -55,7 +55,7 @@ CURRICULUM = [
 
 
 def compute_losses(model: TinyWhisper, batch: Batch, tokens: Tokens) -> dict[str, Tensor]:
-    """The five weighted terms whose sum is minimised."""
+    """Compute the five weighted terms whose sum is minimised."""
     guided_layers = [layer for layer, _ in ALIGNMENT_HEADS]
     with torch.autocast("cpu", torch.bfloat16):
         encoded = model.encode(batch.mel, batch.offsets)
@@ -99,7 +99,7 @@ def _token_loss(logits: Tensor, targets: Tensor, tokens: Tokens) -> Tensor:
 
 
 def _guide_loss(attention: dict[int, Tensor], guides: Tensor) -> Tensor:
-    """Cross-entropy between the guided heads' attention and a uniform distribution over the interval."""
+    """Compute the cross-entropy of the guided heads' attention against a uniform one over the interval."""
     rows = guides[..., 1] > 0
     start, end = guides[rows][:, :1], guides[rows][:, 1:]
     total = torch.zeros(())

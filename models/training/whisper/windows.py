@@ -1,7 +1,7 @@
-"""Training windows: utterances of a few voices composed into 5-30 s, with every label that is known.
+"""Training windows: utterances of a few voices in 5 to 30 s, with every known label.
 
-The features are those of faster-whisper's extractor (log mel, 80 bins, 10 ms), including its zero padding
-*in feature space*.
+The features are those of faster-whisper's extractor (log mel, 80 bins, 10 ms), also its zero padding in
+*feature space*.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HANN = torch.from_numpy(np.hanning(401)[:-1].astype(np.float32))
 
 
 def log_mel(samples: npt.NDArray[np.float32], loudest: float | None = None) -> Tensor:
-    """(80, frames of 10 ms). `loudest` stands for a louder moment outside the window (log10 power)."""
+    """Compute (80, frames of 10 ms); `loudest` is the log10 power of a louder moment outside the window."""
     spectrum = torch.stft(torch.from_numpy(samples), 400, 160, window=HANN, return_complex=True)[:, :-1]
     log = torch.log10(torch.clamp(MEL @ spectrum.abs() ** 2, min=1e-10))
     top = log.max() if loudest is None else torch.maximum(log.max(), torch.tensor(loudest))
@@ -41,7 +41,7 @@ def log_mel(samples: npt.NDArray[np.float32], loudest: float | None = None) -> T
 
 @dataclass
 class Window:
-    """Times in seconds of the window. `cut` is a sentence that goes on beyond its end."""
+    """A window with times in its seconds; `cut` is a sentence that goes on beyond its end."""
 
     mel: Tensor
     sentences: list[WordTimes]
@@ -55,7 +55,7 @@ class Window:
 
 
 class Composer:
-    """Makes windows out of a corpus, endlessly and reproducibly."""
+    """An endless, reproducible source of windows from a corpus."""
 
     def __init__(self, corpus: Corpus, tokens: Tokens, rng: random.Random) -> None:
         self.corpus, self.tokens, self.rng = corpus, tokens, rng
@@ -118,11 +118,11 @@ class Composer:
                 np.random.default_rng(rng.getrandbits(32)).standard_normal(len(samples)).astype(np.float32)
             )
             if rng.random() < 0.4:
-                noise = noise + np.roll(noise, 1)  # darker than white
+                noise = noise + np.roll(noise, 1)  # this noise is darker than white
             snr_db = rng.uniform(20, 55) if spoken else rng.uniform(-15, 55)
             samples = samples + noise / (noise.std() + 1e-6) * 0.07 * level * 10 ** (-snr_db / 20)
         mel = log_mel(np.clip(samples, -1, 1), rng.uniform(0, 1.5) if rng.random() < 0.4 else None)
-        if rng.random() < 0.35:  # another microphone
+        if rng.random() < 0.35:  # the window has another microphone
             tilt = torch.nn.functional.interpolate(torch.randn(1, 1, 5) * 0.06, 80, mode="linear")[0].T
             mel += tilt
         if rng.random() < 0.2:
@@ -134,7 +134,7 @@ class Composer:
         return mel
 
     def prompt(self) -> list[int]:
-        """Tokens of an invented earlier window: they condition nothing and cost no loss."""
+        """Give tokens of an invented earlier window, which condition nothing and cost no loss."""
         rng, at_s, tokens = self.rng, self.rng.uniform(0, 12), []
         for _ in range(rng.randint(1, 14)):
             utterance = rng.choice(self.corpus.utterances)
@@ -150,7 +150,7 @@ class Composer:
 
 @dataclass
 class Labels:
-    """What the model should say, and where it should listen while it says it.
+    """The tokens that the model should say, and the times to which it should listen.
 
     Attributes:
         free: Rows before this one (prompt and start) cost nothing.
@@ -200,7 +200,7 @@ def label_window(window: Window, composer: Composer, offset: int) -> Labels:
 def _label_words(
     words: WordTimes, after_s: float | None, length_s: float, tokens: Tokens, labels: Labels
 ) -> None:
-    """Letters share their word's time; punctuation listens to the pause behind it."""
+    """Share a word's time among its letters; punctuation listens to the pause behind it."""
     for i, (word, start_s, end_s) in enumerate(words):
         ids = tokens.encode_word(word)
         spoken = len(tokens.encode_word(word.rstrip(PUNCTUATION)))
@@ -219,7 +219,7 @@ def _label_words(
 
 
 def label_frames(words: WordTimes, frames: int) -> npt.NDArray[np.int64]:
-    """(2, frames): the letter and the word that sound in each encoder frame, 0 for neither."""
+    """Label each encoder frame: (2, frames) with the letter and the word that sound in it, 0 for neither."""
     labels = np.zeros((2, frames), np.int64)
     for word, start_s, end_s in words:
         bare = word.lower().rstrip(PUNCTUATION)
@@ -233,7 +233,7 @@ def label_frames(words: WordTimes, frames: int) -> npt.NDArray[np.int64]:
 
 @dataclass
 class Batch:
-    """mel (b, 80, t); tokens, targets (b, n), -100 costs nothing; guides (b, n, 2) frames, 0 for none."""
+    """Tensors: mel (b, 80, t); tokens and targets (b, n), -100 costs nothing; guides (b, n, 2), 0 for none."""
 
     mel: Tensor
     offsets: list[int]
@@ -274,7 +274,7 @@ def build_batch(composer: Composer, size: int, length_s: float) -> Batch:
 
 
 class Batches(torch.utils.data.IterableDataset[Batch]):
-    """Endless batches for one stage of the curriculum; made in a worker process."""
+    """Endless batches for one stage of the curriculum, made in a worker process."""
 
     def __init__(self, tokens: Tokens, size: int, length_s: float, long_share: float, seed: int) -> None:
         self._settings = (tokens, size, length_s, long_share, seed)
