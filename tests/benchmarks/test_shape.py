@@ -95,6 +95,10 @@ def test_a_row_over_its_limit_fails():
     assert not shape.Row("modules", 1000).is_over
 
 
+def test_this_tree_keeps_its_limits(capsys):
+    assert shape.main([]) == 0, capsys.readouterr().err
+
+
 def test_json_holds_the_rows_of_every_column(capsys):
     shape.main(["--json"])
     columns = json.loads(capsys.readouterr().out)

@@ -233,13 +233,12 @@ def test_no_process_survives_a_killed_parent(tmp_path):
             print(json.loads(aws.pool.invoke("echo", b"{{}}").payload)["pid"], flush=True)
             time.sleep(60)
     """)
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    assert psutil.pid_exists(child)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert psutil.pid_exists(child)
+        parent.send_signal(signal.SIGKILL)
     deadline_s = time.monotonic() + 5
     while psutil.pid_exists(child) and time.monotonic() < deadline_s:
         time.sleep(0.05)

@@ -43,7 +43,11 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.hello = json.loads(self.process.stdout.readline())
+        said = self.process.stdout.readline()
+        if not said:
+            self.kill()  # also closes the pipe, which a later test would otherwise be blamed for
+            raise AssertionError("the server ended before it was ready")
+        self.hello = json.loads(said)
 
     def client(self, service):
         config = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, max_pool_connections=20)
