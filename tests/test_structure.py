@@ -162,6 +162,25 @@ def test_images_carry_the_rooms_that_the_table_says():
             assert all(ROOMS[target].in_images for target in targets if target), room
 
 
+CONTRACT_WORDS = {  # and the one module that writes each
+    "rem/core/recordings.py": {"started-at", "ended-at"},
+    "rem/executions/statuses.py": {
+        *("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"),
+        *("PENDING_REDRIVE", "REDRIVABLE", "NOT_REDRIVABLE"),
+    },
+    "rem/core/records.py": {"executionStartedAt", "executionOrder", "statusRank", "speakerNames"},
+}
+
+
+@pytest.mark.parametrize("owner", CONTRACT_WORDS)
+def test_a_word_of_a_contract_stands_in_one_module(owner):
+    for path in [path for path in SOURCES if name(path).startswith(("rem/", "functions/"))]:
+        nodes = ast.walk(ast.parse(path.read_text()))
+        texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+        expected = CONTRACT_WORDS[owner] if name(path) == owner else set()
+        assert texts & CONTRACT_WORDS[owner] == expected, name(path)
+
+
 def test_handlers_import_no_model_at_module_level():
     heavy = {"faster_whisper", "pyannote", "torch", "av", "yake", "openai"}
     for path in (ROOT / "functions").rglob("*.py"):

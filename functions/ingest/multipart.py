@@ -23,50 +23,54 @@ IN_MEMORY_BYTES = 16 * 2**20  # no request is larger, so nothing is spooled to d
 MOST_FIELDS = 100
 
 
+class FormFields:
+    """The fields of one form by name, which python-multipart delivers one by one."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str | bytes] = {}
+        self.is_whole = False
+
+    def add_text(self, part: Field) -> None:
+        self._add(part.field_name, (part.value or b"").decode())
+
+    def add_file(self, part: File) -> None:
+        part.file_object.seek(0)
+        self._add(part.field_name, part.file_object.read())
+        part.close()
+
+    def end(self) -> None:
+        """Note the last boundary: without it, part of the form did not arrive."""
+        self.is_whole = True
+
+    def _add(self, name: bytes | None, value: str | bytes) -> None:
+        text = (name or b"").decode()
+        if text in self.found:
+            raise InputError(f"the form has '{text}' twice: send it once")
+        if len(self.found) >= MOST_FIELDS:
+            raise InputError(f"the form has more than {MOST_FIELDS} fields: see docs/openapi.json")
+        self.found[text] = value
+
+
 def parse_form(body: bytes, content_type: str) -> dict[str, str | bytes]:
     """Read the fields of a form by name: text as str, files as bytes.
 
     Raises:
         InputError: the body is not a whole form, or has a field twice.
     """
-    form: dict[str, str | bytes] = {}
-    is_whole = False
-
-    def keep(name: bytes | None, value: str | bytes) -> None:
-        text = (name or b"").decode()
-        if text in form:
-            raise InputError(f"the form has '{text}' twice: send it once")
-        if len(form) >= MOST_FIELDS:
-            raise InputError(f"the form has more than {MOST_FIELDS} fields: see docs/openapi.json")
-        form[text] = value
-
-    def on_field(part: Field) -> None:
-        keep(part.field_name, (part.value or b"").decode())
-
-    def on_file(part: File) -> None:
-        part.file_object.seek(0)
-        keep(part.field_name, part.file_object.read())
-        part.close()
-
-    def on_end() -> None:
-        nonlocal is_whole
-        is_whole = True
-
-    _, options = parse_options_header(content_type)
-    if not options.get(b"boundary"):
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    if not boundary:
         raise InputError("the content type names no boundary: let your HTTP library build the form")
-    config = {"MAX_MEMORY_FILE_SIZE": IN_MEMORY_BYTES}
+    fields, config = FormFields(), {"MAX_MEMORY_FILE_SIZE": IN_MEMORY_BYTES}
+    callbacks = fields.add_text, fields.add_file, fields.end
     try:
-        parser = FormParser(
-            "multipart/form-data", on_field, on_file, on_end, boundary=options[b"boundary"], config=config
-        )
+        parser = FormParser("multipart/form-data", *callbacks, boundary=boundary, config=config)
         parser.write(body)
         parser.finalize()
     except (FormParserError, UnicodeDecodeError) as error:
         raise InputError(f"the body is no multipart form: {error}") from error
-    if not is_whole:
+    if not fields.is_whole:
         raise InputError("the form ends before its last boundary: part of it did not arrive")
-    return form
+    return fields.found
 
 
 class FormValidation(OpenAPIRequestValidationMiddleware):

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from rem.executions.history import StateProgress
+from rem.executions.statuses import SUCCEEDED
 from rem.home.session import Outcome
 from rem.transcripts.captions import format_clock
 from rem.transcripts.transcript import Transcript
@@ -101,7 +102,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
             for (recording_id, _), task in self._rows.items():
                 if recording_id == outcome.recording_id and self._files > 1:
                     self._progress.update(task, visible=False)
-            if self._files > 1 or outcome.status != "SUCCEEDED":
+            if self._files > 1 or outcome.status != SUCCEEDED:
                 self._console.print(f"{escape(str(outcome.path))}: {escape(describe(outcome))}")
 
     def _say_sometimes(self, row: tuple[str, str], line: str) -> None:
@@ -118,7 +119,7 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
 def describe(outcome: Outcome) -> str:
     """Say in one line how a recording ended."""
-    if outcome.status == "SUCCEEDED":
+    if outcome.status == SUCCEEDED:
         transcript = Transcript.from_json(json.loads(outcome.documents["json"]))
         words = sum(len(segment.words) for segment in transcript.segments)
         return (

@@ -18,6 +18,7 @@ from rem.executions.doctor import Diagnosis, FailureFacts, Limits, diagnose
 from rem.executions.execution import Execution
 from rem.executions.failed_notes import diagnose_notes, find_in_visits
 from rem.executions.history import Failure
+from rem.executions.statuses import ABORTED, FAILED, SUCCEEDED, TIMED_OUT
 
 app = typer.Typer()
 
@@ -141,7 +142,7 @@ def diagnose_execution(target: Target, execution: Execution) -> Diagnosis | None
 
 
 def _colour(status: str) -> str:
-    colour = {"SUCCEEDED": "green", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow"}.get(status)
+    colour = {SUCCEEDED: "green", FAILED: "red", TIMED_OUT: "red", ABORTED: "yellow"}.get(status)
     return f"[{colour}]{status}[/]" if colour else status
 
 

@@ -18,7 +18,7 @@ from rem.cli.target import TargetOptions
 from rem.core.errors import EXIT_BAD_INPUT, EXIT_FAILED, InputError
 from rem.executions.execution import Execution
 from rem.executions.history import read_states
-from rem.executions.statuses import SUCCEEDED
+from rem.executions.statuses import ABORTED, SUCCEEDED
 
 FOLLOW_S = 0.5  # between two looks at an execution that --wait follows
 MOST = 10_000  # failed executions that --all-failed looks at
@@ -81,7 +81,7 @@ def choose_failed(known: Executions) -> Iterator[Execution]:
     An ABORTED one was stopped on purpose; one that failed on its input would fail again.
     """
     for execution in known.list_newest(MOST, only_failed=True):
-        if execution.status == "ABORTED":
+        if execution.status == ABORTED:
             continue
         failure = known.explain(execution)
         if failure is not None and failure.error == InputError.__name__:
