@@ -15,7 +15,7 @@ ARCH := arm64
 DEPLOY = $(BIN)/python -m infra.deploy $@ --env $(ENV) --region "$(REGION)" --arch $(ARCH) --profile "$(PROFILE)"
 
 .PHONY: infra-test plan deploy destroy test-aws lock
-.PHONY: demo test check bench models firmware clean help
+.PHONY: demo test check bench fuzz models firmware clean help
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -48,6 +48,10 @@ bench: .venv/installed ## Accuracy, speed and memory of the pipeline with the de
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.memory
+
+fuzz: .venv/installed ## Decode 20,000 mutated files and 2,000 random recordings (about two hours on two cores)
+	$(BIN)/python -m benchmarks.fuzz_decode --cases 20000
+	$(BIN)/python -m benchmarks.fuzz_decode --laws 2000
 
 models: .venv/installed ## Train the demo models anew (espeak-ng and flite needed; about 2 hours on two cores)
 	$(BIN)/python -m models.training.dialogues

@@ -20,11 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hypothesis import HealthCheck, given, settings
+
 from functions.prepare.hear import hear
 from rem.core.errors import InputError
 from rem.definition import ROOT
 from rem.stage.work import peak_memory_mb
 from tests.functions.recorders import Take, join, ladder, record
+from tests.functions.test_decode_laws import check_laws, plans
 
 SEEDS = ROOT / "build" / "benchmarks" / "fuzz"
 CASE_S = 60.0  # a second or two is usual; the clock of a damaged file may ask for twelve hours of silence
@@ -220,10 +223,16 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int, help="repeat one case, in this process")
+    parser.add_argument("--laws", type=int, help="instead, so many random recordings that are not mutated")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         work()
+        return
+    if arguments.laws:
+        many = settings(max_examples=arguments.laws, deadline=None, suppress_health_check=list(HealthCheck))
+        many(given(plans())(check_laws))()
+        print(f"{arguments.laws} random recordings are whole, in their place, and tell what they lack")
         return
     seeds = make_seeds()
     if arguments.only is not None:
