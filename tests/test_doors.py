@@ -12,7 +12,8 @@ from rem.cli.uploader import Uploader
 from rem.core.errors import InputError
 from rem.core.sniff import HEAD_BYTES
 from rem.home.watch import FileIntake
-from rem.library.intake import Announcement, Intake
+from rem.library.announcement import Announcement
+from rem.library.intake import Intake
 from tests.fakes import FakeCatalog, FakeStore, FakeUploads
 from tests.rem.core.test_sniff import KNOWN, PERHAPS, REFUSED
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.ingest.schemas import Problem
 from rem.library.documents import CONTENT_TYPES
-from rem.library.intake import TooLargeError
+from rem.library.refusals import TooLargeError
 
 RETRY_S = 5
 MOST_ANSWERED_BYTES = 4 * 2**20  # Lambda answers at most 6 MB, and a text grows inside JSON

@@ -18,9 +18,10 @@ from rem.adapters.step_functions import Executions
 from rem.core.api_keys import ApiKey, Scope
 from rem.core.errors import BusyError, InputError
 from rem.core.records import Record
-from rem.library.intake import ChecksumError, ConflictError, Intake, NotAudioError, TooLargeError
+from rem.library.intake import Intake
 from rem.library.keyring import Keyring
-from rem.library.library import Library, NotFoundError
+from rem.library.library import Library
+from rem.library.refusals import ChecksumError, ConflictError, NotAudioError, NotFoundError, TooLargeError
 from rem.ports import Executions as ExecutionsPort
 from rem.ports import Uploads
 from rem.stage.settings import ApiSettings

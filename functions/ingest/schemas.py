@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from rem.core.recordings import ID
-from rem.library.intake import Announcement
+from rem.library.announcement import Announcement
 
 KEY_HEADER = "x-api-key"
 OPEN_PATHS = ("/health",)  # answered without a key

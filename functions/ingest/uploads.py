@@ -23,7 +23,7 @@ from functions.ingest.schemas import (
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError
 from rem.core.tickets import Ticket, write_ticket
-from rem.library.intake import UploadPlan
+from rem.library.upload_parts import UploadPlan
 
 PART_URL_S = 3600  # a part may be sent for so long; then GET /uploads/{recordingId} gives a new URL
 

@@ -13,9 +13,12 @@ import structlog
 
 from rem.core.errors import InputError, SetupError
 from rem.core.sniff import HEAD_BYTES, sniff_audio
-from rem.library.intake import SMALL_BYTES, Announcement, Intake, NotAudioError, UploadPlan
+from rem.library.announcement import Announcement
+from rem.library.intake import SMALL_BYTES, Intake
 from rem.library.media import build_recording_id, explain_skip, hash_file, list_files
 from rem.library.recorded import find_start
+from rem.library.refusals import NotAudioError
+from rem.library.upload_parts import UploadPlan
 
 SETTLE_S = 3.0  # a copy over a slow network pauses for a second or two; a recorder writes more often
 POLL_S = 1.0  # polling works on network folders, which send no change events

@@ -3,108 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from rem.core.errors import BusyError, InputError
-from rem.core.moments import is_plausible
-from rem.core.recordings import ENDED_AT, SHA256, STARTED_AT, Recording, raw_key
+from rem.core.errors import BusyError
+from rem.core.recordings import SHA256, Recording
 from rem.core.records import Record
 from rem.core.sniff import AUDIO_TYPES, HEAD_BYTES, UNKNOWN, find_refusal, sniff_audio
-from rem.library.library import NotFoundError
-from rem.ports import Catalog, Store, StoredPart, Uploads
+from rem.library.announcement import Announcement
+from rem.library.refusals import ChecksumError, ConflictError, NotAudioError, NotFoundError, TooLargeError
+from rem.library.upload_parts import OpenUpload, UploadPlan
+from rem.ports import Catalog, Store, Uploads
 
-MIB = 2**20
-SMALL_BYTES = 4 * MIB  # fits one request: Lambda takes 6 MB, and base64 makes 4/3 of it
-PART_BYTES = 8 * MIB  # S3 wants at least 5 MiB of all parts but the last
+SMALL_BYTES = 4 * 2**20  # fits one request: Lambda takes 6 MB, and base64 makes 4/3 of it
 LARGEST_BYTES = 3 * 2**30  # Prepare has 4 GB of disk, and needs room for what it decodes
-WRONG_CLOCK = "wrong"
 FORMAT = re.compile(r"[a-z0-9]{1,8}")
 CLAIM = timedelta(minutes=2)  # a claim without sound is free after it; no Lambda of the API lives as long
-
-
-class ConflictError(InputError):
-    """An id that other bytes, or another device, have already."""
-
-
-class TooLargeError(InputError):
-    """A recording larger than one request, or any upload, may carry."""
-
-
-class NotAudioError(InputError):
-    """Bytes that are surely no recording."""
-
-
-class ChecksumError(InputError):
-    """Bytes that arrived other than they were sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """The announcement of a recording by its device, before anybody reads the bytes.
-
-    Attributes:
-        recording_id: None to derive one from the device and the content.
-        sha256: Hash of the whole file, in hex.
-        details: Further attributes of the record: ended_at, session_id, seq, battery, lost, clock, fw.
-        claimed: The start that the device told, where another one is taken; ISO 8601.
-    """
-
-    device_id: str
-    started_at: datetime
-    recording_id: str | None = None
-    sha256: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    claimed: str = ""
-
-    @property
-    def claim(self) -> str:
-        """The start as the device told it, ISO 8601."""
-        return self.claimed or self.started_at.isoformat(timespec="milliseconds")
-
-    def build_id(self, digest: str) -> str:
-        """Build an id of the device, the bytes and their place in time: equal bytes at two times are two."""
-        place = (self.claim, self.details.get("session_id"), self.details.get("seq"))
-        name = hashlib.sha256(f"{digest} {place}".encode()).hexdigest()
-        return f"{self.device_id[:100]}-{name[:16]}"
-
-
-@dataclass(frozen=True, slots=True)
-class PartPlan:
-    """One part of an upload; `etag` is None while it has not arrived."""
-
-    number: int
-    size_bytes: int
-    etag: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenUpload:
-    """An upload that is not complete. `arrived` are its parts so far, by number."""
-
-    key: str
-    upload_id: str
-    size_bytes: int
-    arrived: Mapping[int, StoredPart]
-
-
-@dataclass(frozen=True, slots=True)
-class UploadPlan:
-    """The parts of an upload, arrived or not. None at all: the recording is stored already."""
-
-    recording_id: str
-    key: str
-    upload_id: str
-    part_bytes: int
-    parts: Sequence[PartPlan]
-
-    @property
-    def is_duplicate(self) -> bool:
-        return not self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +57,11 @@ class Intake:
         digest = hashlib.sha256(audio).hexdigest()
         if announced.sha256 not in (None, digest):
             raise ChecksumError(f"the sha256 of what arrived is {digest}: send it again")
-        announced = self._mend_clock(announced)
+        announced = announced.mend_clock(self.now())
         if sent := self._find_sent(user_id, announced, digest):
             return sent.recording_id, True
         recording = self._claim(user_id, announced, kind, digest, len(audio))
-        metadata = _describe(recording, announced, digest)
+        metadata = announced.describe(recording, digest)
         if self.store.create(recording.key, audio, AUDIO_TYPES[kind], metadata):
             return recording.recording_id, False
         self._check_same(recording, digest)
@@ -169,17 +85,17 @@ class Intake:
         if not FORMAT.fullmatch(kind):
             raise NotAudioError(f"'{kind}' is no format: send the file's extension, e.g. m4a")
         digest = announced.sha256 or ""
-        announced = self._mend_clock(announced)
+        announced = announced.mend_clock(self.now())
         if sent := self._find_sent(user_id, announced, digest):
-            return UploadPlan(sent.recording_id, sent.key, "", PART_BYTES, ())
+            return UploadPlan(sent.recording_id, sent.key)
         recording = self._claim(user_id, announced, kind, digest, size_bytes)
         if self.store.exists(recording.key):
             self._check_same(recording, digest)
-            return UploadPlan(recording.recording_id, recording.key, "", PART_BYTES, ())
+            return UploadPlan(recording.recording_id, recording.key)
         record = self.catalog.read(user_id, recording.recording_id)
         upload_id = record.upload_id if record else None
         if upload_id is None or self.uploads.list_parts(recording.key, upload_id) is None:
-            metadata = _describe(recording, announced, digest)
+            metadata = announced.describe(recording, digest)
             content_type = AUDIO_TYPES.get(kind, AUDIO_TYPES[UNKNOWN])
             upload_id = self.uploads.start(recording.key, content_type, metadata)
             self.catalog.change(user_id, recording.recording_id, {"upload_id": upload_id})
@@ -192,11 +108,7 @@ class Intake:
             NotFoundError: no upload of this id is open.
         """
         upload = self._read_open(user_id, recording_id)
-        parts = [
-            PartPlan(number, size_bytes, upload.arrived[number].etag if number in upload.arrived else None)
-            for number, size_bytes in split_parts(upload.size_bytes)
-        ]
-        return UploadPlan(recording_id, upload.key, upload.upload_id, PART_BYTES, parts)
+        return UploadPlan(recording_id, upload.key, upload.upload_id, upload.plan_parts())
 
     def complete(self, user_id: str, recording_id: str, etags: Mapping[int, str]) -> bool:
         """Make the object of its parts. Returns True where it was stored already.
@@ -213,17 +125,12 @@ class Intake:
             self.catalog.change(user_id, recording_id, {"upload_id": None})
             return True
         upload = self._read_open(user_id, recording_id)
-        arrived = upload.arrived
-        wrong = [
-            str(number)
-            for number, size_bytes in split_parts(upload.size_bytes)
-            if number not in arrived
-            or arrived[number].size_bytes != size_bytes
-            or etags.get(number, "").strip('"') != arrived[number].etag
-        ]
-        if wrong:
-            raise ChecksumError(f"parts {', '.join(wrong)} are missing or damaged: send them again")
-        self.uploads.complete(upload.key, upload.upload_id, [arrived[n] for n in sorted(arrived)])
+        if wrong := upload.find_wrong(etags):
+            numbers = ", ".join(map(str, wrong))
+            raise ChecksumError(f"parts {numbers} are missing or damaged: send them again")
+        self.uploads.complete(
+            upload.key, upload.upload_id, [part for _, part in sorted(upload.arrived.items())]
+        )
         self.catalog.change(user_id, recording_id, {"upload_id": None})
         return False
 
@@ -236,17 +143,6 @@ class Intake:
         upload = self._read_open(user_id, recording_id)
         self.uploads.abort(upload.key, upload.upload_id)
         self.catalog.delete(user_id, recording_id)
-
-    def _mend_clock(self, announced: Announcement) -> Announcement:
-        """Take the moment of arrival in the place of a start that no clock can have shown, and mark it."""
-        now = self.now()
-        if is_plausible(announced.started_at, now):
-            return announced
-        details = {**announced.details, "clock": WRONG_CLOCK, "claimed_started_at": announced.claim}
-        if ended_at := announced.details.get("ended_at"):
-            length = datetime.fromisoformat(str(ended_at)) - announced.started_at
-            details["ended_at"] = (now + length).isoformat(timespec="milliseconds")
-        return replace(announced, started_at=now, claimed=announced.claim, details=details)
 
     def _find_sent(self, user_id: str, announced: Announcement, digest: str) -> Record | None:
         """Find the recording that these bytes are already, under another id or through another door.
@@ -276,7 +172,7 @@ class Intake:
             ConflictError: the id belongs to other bytes or to another device.
             BusyError: the id was claimed for other bytes just now, and they may still arrive.
         """
-        recording = self._identify(user_id, announced, kind, digest)
+        recording = announced.identify(user_id, self.bucket, kind, digest)
         new = replace(Record.begin(recording), sha256=digest, size_bytes=size_bytes, **announced.details)
         if self.catalog.replace(None, new):
             return recording
@@ -306,14 +202,6 @@ class Intake:
             raise BusyError(f"{name} is being sent by somebody else: try again in a while")
         return recording
 
-    def _identify(self, user_id: str, announced: Announcement, kind: str, digest: str) -> Recording:
-        """Derive an id that is not given from all that was told: a repeat after a lost answer is known."""
-        started_at = announced.started_at.astimezone(UTC)
-        recording_id = announced.recording_id or announced.build_id(digest)
-        key = raw_key(user_id, announced.device_id, started_at, recording_id, kind)
-        moment = started_at.isoformat(timespec="milliseconds")
-        return Recording(recording_id, user_id, announced.device_id, moment, self.bucket, key)
-
     def _check_same(self, recording: Recording, digest: str) -> None:
         """Compare a hash with that of the stored object.
 
@@ -336,16 +224,3 @@ class Intake:
             raise NotFoundError(f"the upload of {recording_id} has ended: begin again with POST /uploads")
         arrived = {part.number: part for part in parts}
         return OpenUpload(record.key, record.upload_id, record.size_bytes, arrived)
-
-
-def _describe(recording: Recording, announced: Announcement, digest: str) -> dict[str, str]:
-    """Describe an upload in metadata. From the two times the starter computes the length of a clip."""
-    metadata = {STARTED_AT: recording.started_at, SHA256: digest}
-    ended_at = announced.details.get("ended_at")
-    return metadata | ({ENDED_AT: str(ended_at)} if ended_at else {})
-
-
-def split_parts(size_bytes: int) -> list[tuple[int, int]]:
-    """Split a size into parts: the number (from 1) and size of each."""
-    count = math.ceil(size_bytes / PART_BYTES)
-    return [(i + 1, min(PART_BYTES, size_bytes - i * PART_BYTES)) for i in range(count)]

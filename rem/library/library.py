@@ -10,6 +10,7 @@ from rem.core.errors import BusyError, InputError
 from rem.core.places import DOCUMENT_FORMATS, transcript_key
 from rem.core.records import Record
 from rem.library.documents import put_names, write_documents
+from rem.library.refusals import NotFoundError
 from rem.ports import Catalog, ObjectVersion, Page, Store
 from rem.transcripts.captions import RENDERERS
 from rem.transcripts.conversations import Conversation, Part, join_parts
@@ -18,10 +19,6 @@ from rem.transcripts.transcript import Transcript
 
 TRIES = 5  # then the record counts as busy: others changed it under every try
 LONGEST_SESSION = 1000  # at most this many recordings of a session are joined
-
-
-class NotFoundError(InputError):
-    """A recording, transcript, voice or session that is not there; the message names what was sought."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from rem.core.recordings import Recording
 from rem.core.records import Record, Status
 from rem.core.tickets import read_ticket
 from rem.library.documents import write_documents
-from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake
+from rem.library.intake import SMALL_BYTES, Intake
 from rem.library.keyring import Keyring
 from rem.library.library import Library
+from rem.library.upload_parts import PART_BYTES
 from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
 from tests.fakes import FakeApiKeys, FakeCatalog, FakeExecutions, FakeStore, FakeUploads
 from tests.functions.requests import WAV, Answer, build_event, build_form

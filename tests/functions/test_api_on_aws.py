@@ -11,8 +11,9 @@ from rem.adapters.dynamodb import DynamoApiKeys
 from rem.definition import load_stages
 from rem.home.resources import BUCKET, KEYS_TABLE, TABLE, build_functions, create_stack
 from rem.lambdas.pool import PoolOptions
-from rem.library.intake import PART_BYTES, SMALL_BYTES
+from rem.library.intake import SMALL_BYTES
 from rem.library.keyring import Keyring
+from rem.library.upload_parts import PART_BYTES
 from rem.states.local_aws import LocalAws
 from tests.functions.requests import WAV, Answer, build_event, build_form
 

@@ -21,8 +21,8 @@ from rem.home.gateway import Gateway
 from rem.home.parts import PartDoor
 from rem.home.resources import BUCKET, KEYS_TABLE, build_functions, create_stack
 from rem.lambdas.pool import PoolOptions
-from rem.library.intake import PART_BYTES
 from rem.library.keyring import Keyring
+from rem.library.upload_parts import PART_BYTES
 from rem.states.local_aws import LocalAws
 from tests.functions.requests import WAV
 

@@ -13,9 +13,10 @@ from rem.cli.uploader import TRIES, Uploader
 from rem.core.api_keys import Scope
 from rem.core.errors import InputError, SetupError
 from rem.core.tickets import read_ticket
-from rem.library.intake import PART_BYTES, SMALL_BYTES, Intake
+from rem.library.intake import SMALL_BYTES, Intake
 from rem.library.keyring import Keyring
 from rem.library.library import Library
+from rem.library.upload_parts import PART_BYTES
 from tests.fakes import FakeApiKeys, FakeCatalog, FakeExecutions, FakeStore, FakeUploads
 from tests.functions.requests import WAV, Answer, build_event
 

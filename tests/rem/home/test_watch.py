@@ -6,7 +6,9 @@ import pytest
 
 from rem.core.errors import BusyError, InputError
 from rem.home.watch import RETRY_S, SETTLE_S, FileIntake, WatchedFolder
-from rem.library.intake import PART_BYTES, Intake, NotAudioError
+from rem.library.intake import Intake
+from rem.library.refusals import NotAudioError
+from rem.library.upload_parts import PART_BYTES
 from tests.fakes import FakeCatalog, FakeStore, FakeUploads
 from tests.functions.sounds import tone, write_wav
 

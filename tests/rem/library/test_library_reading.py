@@ -7,7 +7,8 @@ from rem.core.places import DOCUMENT_FORMATS
 from rem.core.recordings import Recording
 from rem.core.records import Status
 from rem.library.documents import write_documents
-from rem.library.library import Library, NotFoundError
+from rem.library.library import Library
+from rem.library.refusals import NotFoundError
 from rem.transcripts.captions import RENDERERS
 from rem.transcripts.transcript import Segment, Speaker, Transcript, Word
 from tests.fakes import FakeCatalog, FakeStore
