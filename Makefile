@@ -6,7 +6,7 @@ TORCHAUDIO := 2.11.0
 # PyTorch's own index of CPU builds; PyPI's Linux wheels bring gigabytes of CUDA.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-# Tests wait more than they compute: for providers, queues, processes. A file's tests stay together.
+# Two processes, because tests wait more than they compute. A file's tests stay together.
 PYTEST = $(BIN)/pytest -q --numprocesses 2 --dist loadfile
 
 # make deploy ENV=dev REGION=eu-central-1; PROFILE and ARCH are optional.
@@ -34,17 +34,17 @@ help: ## Show this help
 demo: .venv/installed ## Run the demo recording through the real state machine, offline
 	$(BIN)/rem demo
 
-test: .venv/installed ## All tests that need no AWS account
+test: .venv/installed ## Run all tests that need no AWS account
 	$(PYTEST) -m "not aws"
 
-check: .venv/installed ## The inner loop: format, lint, types, definition, fast tests
+check: .venv/installed ## Run the inner loop: format, lint, types, definition, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m statemachine.lint
 	$(PYTEST) -m "not models and not slow"
 
-bench: .venv/installed ## Accuracy, speed and memory of the pipeline with the demo models
+bench: .venv/installed ## Measure accuracy, speed and memory with the demo models
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.memory
@@ -65,16 +65,16 @@ models: .venv/installed ## Train the demo models anew (espeak-ng and flite neede
 firmware: .venv/installed ## Compile the ESP32 firmware for both processors; prints the sizes
 	$(BIN)/python -m firmware.build
 
-infra-test: .venv/installed ## Of these: Terraform against the local AWS, and what images would do, without Docker
+infra-test: .venv/installed ## Run Terraform against the local AWS, and images without Docker (part of make test)
 	$(PYTEST) -m infra
 
-plan: .venv/installed ## What a deployment would change: make plan ENV=dev REGION=eu-central-1 [PROFILE=…] [ARCH=x86_64]
+plan: .venv/installed ## Show what a deployment would change: make plan ENV=dev REGION=eu-central-1 [PROFILE=…] [ARCH=x86_64]
 	$(DEPLOY)
 
 deploy: .venv/installed ## Put REM on AWS (Terraform, Docker and credentials needed): make deploy ENV=dev REGION=…
 	$(DEPLOY)
 
-destroy: .venv/installed ## Take it away again, with its recordings unless ENV=prod
+destroy: .venv/installed ## Remove the deployment, with its recordings unless ENV=prod
 	$(DEPLOY)
 
 test-aws: .venv/installed ## Deploy into your own account, run and redrive a recording, destroy: make test-aws REGION=…

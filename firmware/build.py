@@ -30,7 +30,7 @@ class BuildError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class Build:
     """One architecture's files: path below its folder -> bytes."""
 
     arch: str
@@ -68,7 +68,7 @@ def build_plain(target: Path = TARGET / "plain") -> Path:
     return target
 
 
-def build_arch(arch: str, target: Path = TARGET) -> Built:
+def build_arch(arch: str, target: Path = TARGET) -> Build:
     """Compile every module of the app for one architecture and write its manifests.
 
     Raises:
@@ -90,7 +90,7 @@ def build_arch(arch: str, target: Path = TARGET) -> Built:
         )
     _write_json(folder / "manifest.json", to_manifest(arch, folder, modules))
     _write_json(folder / "package.json", to_package([*ROOT_FILES, *modules]))
-    return Built(arch, folder, sizes_bytes)
+    return Build(arch, folder, sizes_bytes)
 
 
 def compile_module(source: Path, target: Path, arch: str) -> None:
@@ -110,7 +110,7 @@ def to_manifest(arch: str, folder: Path, modules: list[str]) -> dict[str, object
 
 
 def to_package(paths: list[str]) -> dict[str, object]:
-    """What `mpremote mip install` reads: where each file goes, and where it lies beside package.json.
+    """Build the list that `mpremote mip install` reads: targets, and places beside package.json.
 
     The first firmware goes to slot a; an update over the air goes to the other one.
     """

@@ -73,7 +73,7 @@ class Capture:
         self._submit()
 
     def blocks(self):
-        """What was heard since the last call: (words of one block, milliseconds since boot at its end)."""
+        """Give new blocks: (words of one block, milliseconds since boot at its end)."""
         now_ms = self._clock.now_ms()
         if self._i2s is not None and now_ms - self._last_ms > SILENT_MS:
             self.stop()

@@ -183,7 +183,7 @@ class Device:
         print(json.dumps(self.report()))
 
     def report(self):
-        """What the cable says once a minute."""
+        """Give the line that the cable says once a minute."""
         return {
             "state": self.state(),
             "waiting": self.store.count("wav"),

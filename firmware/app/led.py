@@ -1,4 +1,4 @@
-"""What the light says. One colour or three: the rhythm alone is enough to tell the states apart."""
+"""The language of the light. With one colour or three, the rhythm alone tells the states apart."""
 
 from machine import Pin
 

@@ -20,7 +20,7 @@ NO_SPACE = 28  # ENOSPC, which MicroPython's errno lacks
 
 
 class Entry:
-    """What the name of a chunk says."""
+    """The facts in the name of a chunk."""
 
     def __init__(self, name):
         stem, self.extension = name.rsplit(".", 1)
@@ -172,7 +172,7 @@ class Store:
         return Entry(self._batch[0]) if self._batch else None
 
     def count(self, extension):
-        """How many chunks wait ("wav"), were refused ("bad"), are kept ("sent")."""
+        """Count chunks that wait ("wav"), were refused ("bad") or are kept ("sent")."""
         return sum(is_chunk(name, extension) for name in self._disk.list(self._folder))
 
     def open_audio(self, entry):

@@ -26,7 +26,7 @@ REFUSED = "refused"
 
 
 def judge(response, recording_id):
-    """What an answer means for the chunk.
+    """Tell what an answer means for the chunk.
 
     A 2xx counts only if it names the recording: the login page of a hotel answers 200 as well.
     """
