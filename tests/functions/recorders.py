@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Take:
         astray: Packets (second of the sound, seconds) with a wrong time.
         drift: Share by which the container's times run faster than the samples.
         jitter_s: By how much the container's times are wrong at most, one way and the other.
-        after: What was recorded before, in the same track.
+        pauses: Seconds of the sound before which nothing was recorded, and for how long.
     """
 
     pcm: Pcm
@@ -62,20 +62,15 @@ class Take:
     astray: Stretches = ()
     drift: float = 0.0
     jitter_s: float = 0.0
+    pauses: Stretches = ()
     bit_rate: int = 64_000  # wmav2 has no default
-    after: Take | None = None
 
     @property
     def channels(self) -> int:
         return 1 if self.pcm.ndim == 1 else self.pcm.shape[1]
 
-    def then(self, later: Take) -> Take:
-        """Go on in the same track with what starts at another time."""
-        return replace(later, after=self)
-
     def encode(self, stream: av.AudioStream, noise: random.Random) -> list[av.Packet]:
-        before = self.after.encode(stream, noise) if self.after else []
-        return [*before, *(self._edit(p, noise) for p in self._encode(stream) if not _is_in(p, self.lost))]
+        return [self._edit(packet, noise) for packet in self._encode(stream) if not _is_in(packet, self.lost)]
 
     def _encode(self, stream: av.AudioStream) -> list[av.Packet]:
         context = stream.codec_context
@@ -83,9 +78,8 @@ class Take:
         resampler = av.AudioResampler(context.format, context.layout, self.rate_hz, size)
         frame = av.AudioFrame.from_ndarray(self.pcm.reshape(1, -1), "s16", LAYOUTS[self.channels])
         frame.sample_rate, frame.pts, frame.time_base = self.rate_hz, 0, Fraction(1, self.rate_hz)
-        parts = [*resampler.resample(frame), *resampler.resample(None)]
-        is_last = self.codec.startswith("pcm")  # the others hold something back; these would refuse more
-        return [packet for part in [*parts, *([] if is_last else [None])] for packet in stream.encode(part)]
+        parts = [*resampler.resample(frame), *resampler.resample(None), None]
+        return [packet for part in parts for packet in stream.encode(part)]
 
     def _edit(self, packet: av.Packet, noise: random.Random) -> av.Packet:
         content = bytes(packet)
@@ -105,6 +99,7 @@ class Take:
     def _move(self, time: int, time_base: Fraction, noise: random.Random) -> int:
         moved_s = self.start_s + noise.uniform(-self.jitter_s, self.jitter_s)
         moved_s += sum(by_s for at_s, by_s in self.astray if abs(time * time_base - at_s) < 0.032)
+        moved_s += sum(by_s for at_s, by_s in self.pauses if time * time_base >= at_s)
         return round(time * (1 + self.drift) + moved_s / time_base)
 
 

@@ -155,13 +155,12 @@ def test_one_time_that_a_flipped_bit_moved_is_not_believed(tmp_path):
 
 
 def test_a_clock_that_was_set_meanwhile_leaves_no_days_of_silence(tmp_path):
-    first, second = Take(ladder(3), "pcm_s16le"), Take(ladder(3, first_s=3), "pcm_s16le", start_s=90_000.0)
-    path = record(tmp_path / "a.mkv", first.then(second))
+    path = record(tmp_path / "a.mkv", Take(ladder(6), "pcm_s16le", pauses=[(3, 90_000)]))
     assert heard_seconds(decode_one(path)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_night_between_two_sentences_is_kept(tmp_path):
-    take = Take(ladder(4), "pcm_s16le").then(Take(ladder(2, first_s=4), "pcm_s16le", start_s=604.0))
+    take = Take(ladder(6), "pcm_s16le", pauses=[(4, 600)])
     (pcm,), heard = decode(record(tmp_path / "a.mkv", take))
     assert [read_ladder(pcm, second) for second in (3, 300, 604, 605)] == [3, None, 4, 5]
     assert tell(heard) == [(Cause.HOLE, pytest.approx(4, abs=0.1), pytest.approx(600, abs=0.1))]
