@@ -11,7 +11,7 @@ from tests.openai_server import failure, serve
 from tests.rem.transcripts.test_transcript import SCHEMA
 from tests.test_run import DEMO_MODELS, ROOT, rem
 
-pytestmark = [pytest.mark.models, pytest.mark.slow]
+pytestmark = [pytest.mark.models, pytest.mark.slow, pytest.mark.timeout(1200)]
 KEY = "sk-test-never-to-be-seen-0123456789"
 
 

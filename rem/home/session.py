@@ -28,7 +28,7 @@ from rem.states.local_aws import LocalAws
 USER, DEVICE = "me", "cli"
 POLL_S = 0.2
 NEWEST = 20  # events that are read at a look, as long as there are new ones
-LOST_S = 60.0  # an upload that started no execution by then is lost, which is a bug
+LOST_S = 300.0  # an upload that started no execution by then is lost, which is a bug
 # Diarize first, its import is the longest wait; then pipeline order, with the other long import last.
 WARM_ORDER = ("diarize", "start", "prepare", "transcribe", "assemble", "enrich", "publish", "cluster")
 

@@ -26,7 +26,7 @@ from rem.lambdas.pool import REFUSALS, SandboxPool
 from rem.states.context import EngineContext
 from rem.states.events import HistoryEvents
 
-ABORT_WAIT_S = 10.0  # a worker that has no environment by then failed to parse its definition
+LOOK_S = 0.005  # between two looks whether an execution's thread has begun
 
 
 def invoke_function(env: Any, parameters: dict[str, Any], region: str, state_credentials: Any) -> None:
@@ -83,10 +83,17 @@ class Worker(_HistoryMixin, ExecutionWorker):  # type: ignore[misc]
         self.context = context
         self.earlier: Sequence[dict[str, Any]] = ()
         self.redrive = 0  # the number of the redrive, 0 for a restart
+        self.ended = threading.Event()
 
     def start(self) -> None:
         """Start the thread, but keep it out of moto's list of all threads there ever were."""
-        threading.Thread(target=self._execution_logic, daemon=True).start()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._execution_logic()
+        finally:
+            self.ended.set()
 
     def _execution_logic(self) -> None:
         entered = self._find_unfinished()
@@ -218,8 +225,7 @@ class LocalExecution(Execution):  # type: ignore[misc]
         self.report_end()
 
     def _wait_for_environment(self) -> Any:
-        """Wait until the execution's thread has run; return None where its definition did not parse."""
-        deadline_s = time.monotonic() + ABORT_WAIT_S
-        while self.exec_worker.env is None and time.monotonic() < deadline_s:
-            time.sleep(0.005)
+        """Wait until the execution's thread has begun; return None where its definition did not parse."""
+        while self.exec_worker.env is None and not self.exec_worker.ended.is_set():
+            time.sleep(LOOK_S)
         return self.exec_worker.env

@@ -53,10 +53,13 @@ class Response(StepFunctionResponse):  # type: ignore[misc]
         return _page("executions", [_drop_absent(_list_item(row)) for row in rows], first, size)
 
     def stop_execution(self) -> Any:
-        row = self.stepfunction_backend.read(self._get_param("executionArn"))
-        if execution := self.stepfunction_backend.running.get(row.arn):
+        backend, arn = self.stepfunction_backend, self._get_param("executionArn")
+        backend.read(arn)  # raises where there is none
+        with backend.starting:  # an execution that is in `running` has been started then
+            execution = backend.running.get(arn)
+        if execution is not None:
             execution.abort(self._get_param("error"), self._get_param("cause"))
-        stopped = self.stepfunction_backend.read(row.arn).stopped
+        stopped = backend.read(arn).stopped
         return ActionResult({"stopDate": stopped or datetime.now(UTC)})
 
     def redrive_execution(self) -> Any:

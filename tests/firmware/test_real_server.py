@@ -24,7 +24,7 @@ from tests.firmware.both import run_in_micropython
 from tests.homeserver import HZ, HomeServer, run_cli
 
 pytestmark = pytest.mark.slow
-DEADLINE_S = 200.0
+DEADLINE_S = 280.0
 
 
 def cut_standup(path, seconds):
@@ -43,7 +43,7 @@ class Installation:
     keyring: Keyring
 
     def get(self, path, key):
-        answer = httpx2.get(self.url + path, headers={"x-api-key": key}, timeout=30)
+        answer = httpx2.get(self.url + path, headers={"x-api-key": key}, timeout=DEADLINE_S)
         answer.raise_for_status()
         return answer.json()
 

@@ -25,6 +25,7 @@ from rem.library.keyring import Keyring
 from rem.library.upload_parts import PART_BYTES
 from rem.states.local_aws import LocalAws
 from tests.functions.requests import WAV
+from tests.rem.conftest import LIMIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,9 @@ class Served:
         _, self.key = Keyring(DynamoApiKeys(KEYS_TABLE, aws.client("dynamodb"))).add("me")
 
     def ask(self, method, path, **request):
-        return httpx2.request(method, self.url + path, headers={"x-api-key": self.key}, timeout=30, **request)
+        return httpx2.request(
+            method, self.url + path, headers={"x-api-key": self.key}, timeout=LIMIT_S, **request
+        )
 
     def upload(self, *arguments):
         return CliRunner().invoke(app, ["upload", "--to", self.url, "--key", self.key, *map(str, arguments)])
@@ -69,7 +72,7 @@ def served():
 
 
 def test_health_needs_no_key(served):
-    answer = httpx2.get(f"{served.url}/health", timeout=30)
+    answer = httpx2.get(f"{served.url}/health", timeout=LIMIT_S)
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
@@ -99,7 +102,7 @@ def test_a_part_that_is_there_is_not_sent_again(served, tmp_path):
         "format": "wav",
     }
     state = served.ask("POST", "/uploads", json=request).json()
-    put = httpx2.put(state["parts"][0]["url"], content=content[:PART_BYTES], timeout=30)
+    put = httpx2.put(state["parts"][0]["url"], content=content[:PART_BYTES], timeout=LIMIT_S)
     assert put.status_code == 200
     before = served.ask("GET", f"/uploads/{request['recordingId']}").json()["parts"]
     assert [(bool(part["etag"]), bool(part["url"])) for part in before] == [
@@ -123,7 +126,7 @@ def test_a_part_damaged_on_the_way_is_refused(served):
     }
     state = served.ask("POST", "/uploads", json=request).json()
     headers = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}  # of nothing
-    put = httpx2.put(state["parts"][0]["url"], content=content[:PART_BYTES], headers=headers, timeout=30)
+    put = httpx2.put(state["parts"][0]["url"], content=content[:PART_BYTES], headers=headers, timeout=LIMIT_S)
     assert (put.status_code, put.json()["error"]) == (400, "BadDigest")
     assert served.ask("DELETE", "/uploads/damaged").status_code == 200
 
@@ -165,7 +168,8 @@ def test_the_api_answers_as_it_is_described(served, path, method):
     )
     @given(case=operation.as_strategy())
     def ask(case):
-        answer = case.call(base_url=served.url, headers={"x-api-key": served.key}, timeout=30)
-        case.validate_response(answer, checks=CHECKS)
+        answer = case.call(base_url=served.url, headers={"x-api-key": served.key}, timeout=LIMIT_S)
+        is_busy = answer.status_code == 503  # two requests for one id within two minutes
+        case.validate_response(answer, checks=CHECKS[1:] if is_busy else CHECKS)
 
     ask()

@@ -88,10 +88,8 @@ def run(aws, server, request):
         assembled = {"key": f"{folder}/assemble/1.json", "recipes": planned}
         event = {**recording, "prepared": {"key": f"{folder}/prepare/1.json"}, "assembled": assembled}
         arn = aws.sfn.start_execution(stateMachineArn=MACHINE_ARN, input=json.dumps(event))["executionArn"]
-        deadline_s = time.monotonic() + 120
         while (execution := aws.sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+            time.sleep(0.05)  # pytest's own limit ends it
         pages = aws.sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
         return SimpleNamespace(
             execution=execution,

@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import time
 import traceback
 from dataclasses import replace
 
@@ -32,6 +31,7 @@ from tests.openai_server import (
     server_error,
     unauthorized,
 )
+from tests.rem.conftest import LIMIT_S, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -279,12 +279,11 @@ class TestFailures:
 
     def test_deadline_holds_for_the_whole_answer_of_a_server_that_keeps_sending_blanks(self, server):
         server.script.append(Reply(200, {}, blanks_every_s=0.02))
-        threads, began_s = threading.active_count(), time.monotonic()
+        threads = threading.active_count()
         with pytest.raises(BusyError, match="did not answer within 1 s"):
             run(server, model=build_model(server, timeout_s=0.6))
-        assert time.monotonic() - began_s < 5
-        assert server.client_left.wait(10), "the connection was left open"
-        assert threading.active_count() <= threads + 1  # the server's own
+        assert server.client_left.wait(LIMIT_S), "the connection was left open"
+        wait_until(lambda: threading.active_count() <= threads + 1)  # the server's own
         assert run(server)["note"]["title"] == "Payment service repair"
 
     def test_no_request_waits_beyond_the_functions_time(self, server):

@@ -14,7 +14,7 @@ from rem.home.resources import MACHINE, MACHINE_ARN, QUEUE, build_functions, cre
 from rem.lambdas.function import LocalFunction
 from rem.lambdas.pool import PoolOptions
 from rem.states.local_aws import LocalAws
-from tests.rem.conftest import wait_until
+from tests.rem.conftest import TIMEOUT_S, wait_until
 
 HANDLERS = Path(__file__).parent / "handlers"
 RECORDING = {
@@ -78,7 +78,7 @@ def installation(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("REM_LOGS", str(logs))
     functions = [
-        LocalFunction(name, "switched.handler", HANDLERS, 256, 10.0, {"SWITCHES": str(folder)})
+        LocalFunction(name, "switched.handler", HANDLERS, 256, TIMEOUT_S, {"SWITCHES": str(folder)})
         for name in ("prepare", "transcribe")
     ]
     functions += build_functions({"status": load_stages()["status"]})

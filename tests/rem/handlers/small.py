@@ -30,9 +30,28 @@ def sleep(event, context):
     return {"pid": os.getpid()}
 
 
+def hold(event, context):
+    """Says that it began, and ends when it is let go: both are files."""
+    with open(event["begun"], "w"):
+        pass
+    while not os.path.exists(event["go"]):
+        time.sleep(0.02)
+    return {"pid": os.getpid()}
+
+
+def meet(event, context):
+    """Ends when so many invocations run at once."""
+    with open(os.path.join(event["folder"], str(os.getpid())), "w"):
+        pass
+    while len(os.listdir(event["folder"])) < event["count"]:
+        time.sleep(0.02)
+    return {"pid": os.getpid()}
+
+
 def eat(event, context):
+    """Keeps the memory until it is killed for it."""
     hoard = bytearray(event["mb"] << 20)
-    time.sleep(2)
+    time.sleep(event.get("seconds", 100))
     return len(hoard)
 
 

@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +16,7 @@ from rem.home.gateway import MOST_BYTES, Gateway, Limits
 from rem.home.parts import PartDoor
 from rem.lambdas.function import LocalFunction
 from rem.states.local_aws import LocalAws
-from tests.rem.conftest import HANDLERS
+from tests.rem.conftest import HANDLERS, LIMIT_S, TIMEOUT_S
 
 SECRET = "a secret of this test"
 BUCKET, KEY = "rem-recordings", "raw/me/badge-1/2026/11/24/talk (1).wav"
@@ -23,13 +24,13 @@ BUCKET, KEY = "rem-recordings", "raw/me/badge-1/2026/11/24/talk (1).wav"
 
 @dataclass
 class Door:
-    """A gateway whose patience is short, and what lies behind it."""
+    """A gateway, and what lies behind it."""
 
     aws: LocalAws
     port: int
 
     def ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         content = answer.read()
@@ -38,7 +39,7 @@ class Door:
 
     def ask_slowly(self, head, pieces=(), pause_s=0.0):
         """Send a request by hand, piece by piece; what comes back."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as client:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S) as client:
             client.sendall(head)
             for piece in pieces:
                 time.sleep(pause_s)
@@ -51,12 +52,25 @@ class Door:
 
 @pytest.fixture(scope="module")
 def door():
-    api = LocalFunction("api", "proxied.handler", HANDLERS, 256, 30.0, takes_turns=False)
+    api = LocalFunction("api", "proxied.handler", HANDLERS, 256, TIMEOUT_S, takes_turns=False)
     with LocalAws([api]) as aws:
         aws.client("s3").create_bucket(Bucket=BUCKET)
-        parts = PartDoor(S3Uploads(BUCKET, aws.client("s3")), SECRET)
-        with Gateway(aws.pool, parts, limits=Limits(3.0, 0.5, 1.0)) as gateway:
-            yield Door(aws, int(gateway.url.rsplit(":", 1)[1]))
+        with open_door(aws, Limits(LIMIT_S, LIMIT_S, LIMIT_S)) as door:
+            yield door
+
+
+@pytest.fixture(scope="module")
+def hasty_door(door):
+    """One whose patience is short."""
+    with open_door(door.aws, Limits(1.0, 0.5, 1.0)) as hasty:
+        yield hasty
+
+
+@contextmanager
+def open_door(aws, limits):
+    parts = PartDoor(S3Uploads(BUCKET, aws.client("s3")), SECRET)
+    with Gateway(aws.pool, parts, limits=limits) as gateway:
+        yield Door(aws, int(gateway.url.rsplit(":", 1)[1]))
 
 
 def sentence(content):
@@ -105,11 +119,11 @@ def test_answer_of_another_shape_is_a_502(door):
     assert door.ask("GET", "/shapeless")[0].status == 502
 
 
-def test_slow_function_is_a_504_and_the_next_request_is_answered(door):
-    answer, content = door.ask("GET", "/slow")
+def test_slow_function_is_a_504_and_the_next_request_is_answered(door, hasty_door):
+    answer, content = hasty_door.ask("GET", "/slow")
     assert answer.status == 504
     assert answer.headers["Retry-After"] == "5"
-    assert "3 s" in sentence(content)
+    assert "1 s" in sentence(content)
     assert door.ask("GET", "/recordings")[0].status == 200
 
 
@@ -124,14 +138,14 @@ def test_body_over_the_limit_is_refused_where_no_length_is_told(door):
     assert answer.status == 413
 
 
-def test_body_that_stops_is_a_408(door):
+def test_body_that_stops_is_a_408(hasty_door):
     head = b"POST /ingest HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc"
-    assert door.ask_slowly(head).startswith(b"HTTP/1.1 408 ")
+    assert hasty_door.ask_slowly(head).startswith(b"HTTP/1.1 408 ")
 
 
-def test_body_that_drips_is_a_408(door):
+def test_body_that_drips_is_a_408(hasty_door):
     head = b"POST /ingest HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n"
-    assert door.ask_slowly(head, [b"x"] * 30, pause_s=0.1).startswith(b"HTTP/1.1 408 ")
+    assert hasty_door.ask_slowly(head, [b"x"] * 30, pause_s=0.1).startswith(b"HTTP/1.1 408 ")
 
 
 def test_broken_chunks_are_a_400(door):
@@ -164,7 +178,7 @@ def upload(door):
     s3.abort_multipart_upload(Bucket=BUCKET, Key=KEY, UploadId=upload_id)
 
 
-def part_path(upload_id, size_bytes, secret=SECRET, lasts_s=60):
+def part_path(upload_id, size_bytes, secret=SECRET, lasts_s=3600):
     ticket = Ticket(KEY, upload_id, 1, size_bytes, int(time.time()) + lasts_s)
     return f"/parts/{write_ticket(ticket, secret)}"
 
@@ -213,9 +227,9 @@ def test_damaged_part_is_refused_and_not_stored(door, upload):
     assert list_parts(door, upload) == []
 
 
-def test_part_that_breaks_off_is_not_stored(door, upload):
+def test_part_that_breaks_off_is_not_stored(door, hasty_door, upload):
     head = f"PUT {part_path(upload, 100)} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc".encode()
-    assert door.ask_slowly(head).startswith(b"HTTP/1.1 408 ")
+    assert hasty_door.ask_slowly(head).startswith(b"HTTP/1.1 408 ")
     assert list_parts(door, upload) == []
 
 

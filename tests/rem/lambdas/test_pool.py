@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.rem.conftest import function, open_pool, wait_until
+from rem.lambdas.pool import PoolClosedError
+from tests.rem.conftest import LIMIT_S, TIMEOUT_S, function, open_pool, wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
@@ -32,14 +32,15 @@ def test_warm_sandbox_is_used_again(aws):
     assert len(pids) == 1
 
 
-def test_parallel_invocations_have_processes_of_their_own(aws):
+def test_parallel_invocations_have_processes_of_their_own(aws, tmp_path):
     with ThreadPoolExecutor(3) as pool:
-        pids = list(pool.map(lambda _: invoke(aws, "sleep", seconds=0.5)[1]["pid"], range(3)))
+        meeting = {"folder": str(tmp_path), "count": 3}
+        pids = list(pool.map(lambda _: invoke(aws, "meet", **meeting)[1]["pid"], range(3)))
     assert len(set(pids)) == 3
 
 
 def test_handler_knows_its_remaining_time(aws):
-    assert 8_000 < invoke(aws, "echo")[1]["remaining_ms"] <= 10_000
+    assert 0 < invoke(aws, "echo")[1]["remaining_ms"] <= TIMEOUT_S * 1000
 
 
 def test_handler_sees_lambdas_environment(aws):
@@ -57,12 +58,10 @@ def test_exception_is_reported_under_its_class_name(aws):
 
 
 def test_timeout_kills_the_sandbox(aws):
-    started_s = time.monotonic()
-    answer, body = invoke(aws, "hasty", seconds=30)
+    answer, body = invoke(aws, "hasty", seconds=1000)
     assert body["errorType"] == "Sandbox.Timedout"
     assert "timed out after 0.50 seconds" in body["errorMessage"]
     assert answer.report.error_type == "Sandbox.Timedout"
-    assert time.monotonic() - started_s < 10
 
 
 def test_memory_ceiling_kills_the_sandbox(aws):
@@ -88,12 +87,12 @@ def test_a_handler_that_cannot_be_imported_says_so_each_time(aws):
         assert "a_module_that_does_not_exist" in body["errorMessage"]
 
 
-def test_reserved_concurrency_answers_429(aws):
+def test_reserved_concurrency_answers_429(aws, hold):
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(invoke, aws, "single", seconds=1.5)
-        time.sleep(0.7)
-        answer = aws.pool.invoke("single", b'{"seconds": 0}')
-        assert answer.status == 429
+        first = pool.submit(invoke, aws, "single", **hold.event)
+        hold.wait()
+        assert aws.pool.invoke("single", b"{}").status == 429
+        hold.release()
         assert first.result()[0].status == 200
 
 
@@ -127,7 +126,7 @@ def test_lines_of_a_handler_reach_the_listener_and_the_log(aws, logged):
 def test_report_tells_duration_memory_and_processor_time(aws):
     answer, _ = invoke(aws, "sleep", seconds=0.2)
     report = answer.report
-    assert 200 <= report.duration_ms < 5000
+    assert report.duration_ms >= 200
     assert 5 < report.max_memory_mb < 256
     assert 0 <= report.cpu_s < 2
     assert report.error_type is None
@@ -181,7 +180,7 @@ def test_init_time_is_without_the_wait_for_the_first_invocation():
         started.prewarm(["echo"])
         wait_until(lambda: started._idle["echo"])
         sandbox = started._idle["echo"][0]
-        sandbox.wait_ready(10)
+        sandbox.wait_ready(LIMIT_S)
         ready_ms = (time.monotonic() - sandbox._started_s) * 1000
         time.sleep(1)
         report = started.invoke("echo", b"{}").report
@@ -211,12 +210,12 @@ def test_more_invocations_than_the_cap_wait_for_their_turn():
 def test_closing_while_sandboxes_start_leaves_no_process():
     before = set(psutil.Process().children())
     with open_pool("sleep", max_sandboxes=4) as started, ThreadPoolExecutor(4) as pool:
-        running = [pool.submit(started.invoke, "sleep", b'{"seconds": 20}') for _ in range(4)]
-        time.sleep(0.02)
+        running = [pool.submit(started.invoke, "sleep", b'{"seconds": 1000}') for _ in range(4)]
+        wait_until(lambda: started._live() > 0)
         started.close()
         for each in running:
-            with contextlib.suppress(RuntimeError):  # did not start any more
-                assert each.result(timeout=10).function_error == "Unhandled"
+            with contextlib.suppress(PoolClosedError):  # did not start any more
+                assert each.result().function_error == "Unhandled"
     assert set(psutil.Process().children()) <= before
 
 
@@ -231,7 +230,7 @@ def test_no_process_survives_a_killed_parent(tmp_path):
         import json
         with LocalAws([function("echo")], PoolOptions(max_sandboxes=2)) as aws:
             print(json.loads(aws.pool.invoke("echo", b"{{}}").payload)["pid"], flush=True)
-            time.sleep(60)
+            time.sleep(1000)
     """)
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
@@ -239,28 +238,34 @@ def test_no_process_survives_a_killed_parent(tmp_path):
         child = int(parent.stdout.readline())
         assert psutil.pid_exists(child)
         parent.send_signal(signal.SIGKILL)
-    deadline_s = time.monotonic() + 5
-    while psutil.pid_exists(child) and time.monotonic() < deadline_s:
-        time.sleep(0.05)
-    assert not psutil.pid_exists(child)
+    wait_until(lambda: not psutil.pid_exists(child))
 
 
-def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it():
-    with open_pool("sleep", max_sandboxes=4, max_running=1) as started, ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda _: started.invoke("sleep", b'{"seconds": 0.4}'), range(3)))
+def test_invocations_beyond_the_limit_wait_and_are_not_charged_for_it(hold):
+    payload = json.dumps(hold.event).encode()
+    with open_pool("hold", max_sandboxes=4, max_running=1) as started, ThreadPoolExecutor(3) as pool:
+        first = pool.submit(started.invoke, "hold", payload)
+        hold.wait()
+        others = [pool.submit(started.invoke, "hold", payload) for _ in range(2)]
+        wait_until(lambda: started._running["hold"] == 3)
+        time.sleep(0.5)  # they would be charged for this
+        released_s = time.monotonic()
+        hold.release()
+        answers = [each.result() for each in (first, *others)]
+        waited_ms = (time.monotonic() - released_s) * 1000
     assert len({json.loads(answer.payload)["pid"] for answer in answers}) == 1
-    assert all(answer.report.duration_ms < 790 for answer in answers)
+    assert all(answer.report.duration_ms < waited_ms for answer in answers[1:])
 
 
-def test_a_function_that_takes_no_turns_never_waits_for_others():
+def test_a_function_that_takes_no_turns_never_waits_for_others(hold):
     quick = function("echo", takes_turns=False)
-    with open_pool("sleep", quick, max_running=1) as lambdas:
-        busy = threading.Thread(target=lambdas.invoke, args=("sleep", b'{"seconds": 3}'))
-        busy.start()
-        wait_until(lambda: lambdas._running["sleep"] == 1)
+    with open_pool("hold", quick, max_running=1) as lambdas, ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(lambdas.invoke, "hold", json.dumps(hold.event).encode())
+        hold.wait()
         assert lambdas.invoke("echo", b"{}").function_error is None
-        assert busy.is_alive()
-        busy.join()
+        assert not busy.done()
+        hold.release()
+        assert busy.result().function_error is None
 
 
 def test_a_function_has_no_more_sandboxes_than_its_own_limit():

@@ -7,6 +7,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.rem.conftest import LIMIT_S, wait_until
+
 pytestmark = pytest.mark.slow
 ROLE = "arn:aws:iam::123456789012:role/x"
 NUMBERS = itertools.count()
@@ -24,7 +26,7 @@ def create(sfn, states, start="Do", **more):
     return sfn.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
 
 
-def wait(sfn, arn, limit_s=30, pause_s=0.05):
+def wait(sfn, arn, limit_s=LIMIT_S, pause_s=0.05):
     deadline_s = time.monotonic() + limit_s
     while time.monotonic() < deadline_s:
         execution = sfn.describe_execution(executionArn=arn)
@@ -34,10 +36,12 @@ def wait(sfn, arn, limit_s=30, pause_s=0.05):
     raise AssertionError(f"still running after {limit_s} s")
 
 
+def start(sfn, machine, event=None, **more):
+    return sfn.start_execution(stateMachineArn=machine, input=json.dumps(event or {}), **more)["executionArn"]
+
+
 def run(sfn, states, event=None, **more):
-    machine = create(sfn, states, **more)
-    arn = sfn.start_execution(stateMachineArn=machine, input=json.dumps(event or {}))["executionArn"]
-    return wait(sfn, arn)
+    return wait(sfn, start(sfn, create(sfn, states, **more), event))
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +69,7 @@ def test_error_that_nobody_retries_fails_the_execution_with_name_and_cause(sfn):
 
 
 def test_throttle_has_lambdas_own_name(sfn):
-    branch = {"StartAt": "A", "States": {"A": task("single")}}
-    other = {"StartAt": "B", "States": {"B": task("single")}}
-    execution = run(
-        sfn, {"Do": {"Type": "Parallel", "Branches": [branch, other], "End": True}}, {"seconds": 1}
-    )
+    execution = run(sfn, {"Do": task("throttled")})
     assert execution["error"] == "Lambda.TooManyRequestsException"
 
 
@@ -122,23 +122,24 @@ def test_history_without_data_has_names_but_no_payloads(sfn):
     assert any(event.get("stateEnteredEventDetails", {}).get("name") == "Do" for event in events)
 
 
-def test_nothing_is_recorded_after_the_end(sfn):
+def test_nothing_is_recorded_after_the_end(sfn, aws, hold):
     quick = {"StartAt": "Quick", "States": {"Quick": task("fail")}}
-    slow = {"StartAt": "Slow", "States": {"Slow": task("sleep")}}
-    execution = run(sfn, {"Do": {"Type": "Parallel", "Branches": [quick, slow], "End": True}}, {"seconds": 1})
-    time.sleep(1.5)
+    slow = {"StartAt": "Slow", "States": {"Slow": task("hold")}}
+    both = {"Type": "Parallel", "Branches": [quick, slow], "End": True}
+    execution = run(sfn, {"Do": both}, hold.event)
+    hold.wait()
+    hold.release()
+    wait_until(lambda: aws.pool._running["hold"] == 0)
+    time.sleep(0.3)  # for an event that must not come
     events = sfn.get_execution_history(executionArn=execution["executionArn"])["events"]
     assert events[-1]["type"] == "ExecutionFailed"
 
 
-def test_stop_aborts_at_once_with_error_and_cause(sfn):
-    machine = create(sfn, {"Do": task("sleep")})
-    arn = sfn.start_execution(stateMachineArn=machine, input='{"seconds": 5}')["executionArn"]
-    time.sleep(0.5)
-    started_s = time.monotonic()
+def test_stop_aborts_at_once_with_error_and_cause(sfn, hold):
+    arn = start(sfn, create(sfn, {"Do": task("hold")}), hold.event)
+    hold.wait()
     sfn.stop_execution(executionArn=arn, error="Enough", cause="I said so")
-    execution = wait(sfn, arn)
-    assert time.monotonic() - started_s < 2
+    execution = wait(sfn, arn)  # the function is held still
     assert (execution["status"], execution["error"]) == ("ABORTED", "Enough")
     assert execution["stopDate"]
     assert (
@@ -148,13 +149,13 @@ def test_stop_aborts_at_once_with_error_and_cause(sfn):
 
 
 def test_timed_out_machine_has_a_stop_date(sfn):
-    execution = run(sfn, {"Do": task("sleep")}, {"seconds": 3}, TimeoutSeconds=1)
+    execution = run(sfn, {"Do": task("sleep")}, {"seconds": 10}, TimeoutSeconds=1)
     assert execution["status"] == "TIMED_OUT"
     assert execution["stopDate"]
 
 
 def test_state_timeout_is_states_timeout(sfn):
-    execution = run(sfn, {"Do": task("sleep", TimeoutSeconds=1)}, {"seconds": 3})
+    execution = run(sfn, {"Do": task("sleep", TimeoutSeconds=1)}, {"seconds": 10})
     assert execution["error"] == "States.Timeout"
 
 
@@ -171,16 +172,16 @@ def test_executions_without_a_name_get_names_of_their_own(sfn):
     assert len(arns) == 3
 
 
-def test_same_name_starts_once(sfn):
-    machine = create(sfn, {"Do": task("sleep")})
-    first = sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 1}')
-    again = sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 1}')
-    assert again["executionArn"] == first["executionArn"]
+def test_same_name_starts_once(sfn, hold):
+    machine = create(sfn, {"Do": task("hold")})
+    arn = start(sfn, machine, hold.event, name="one")
+    assert start(sfn, machine, hold.event, name="one") == arn
     with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
-        sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 2}')
-    wait(sfn, first["executionArn"])
+        start(sfn, machine, {**hold.event, "another": 1}, name="one")
+    hold.release()
+    assert wait(sfn, arn)["status"] == "SUCCEEDED"
     with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
-        sfn.start_execution(stateMachineArn=machine, name="one", input='{"seconds": 1}')
+        start(sfn, machine, hold.event, name="one")
 
 
 def test_input_that_is_too_large_or_no_json_is_refused(sfn):

@@ -59,11 +59,11 @@ def test_what_was_not_heard_is_told_after_the_next_start(tmp_path):
         wait(sfn, arn)
     with LocalAws([function("hear", environment={"HEARD": str(heard)})], data_dir=data) as aws:
         aws.map_status("hear")
-        wait_until(lambda: len(read(heard)) == 1)
-        time.sleep(0.3)
+        wait_until(lambda: not aws._journal.read_undelivered())
+        assert len(read(heard)) == 1
     with LocalAws([function("hear", environment={"HEARD": str(heard)})], data_dir=data) as aws:
         aws.map_status("hear")
-        time.sleep(1.0)
+        time.sleep(0.5)  # for an event that must not come
     assert [event["detail"]["status"] for event in read(heard)] == ["SUCCEEDED"]
 
 
@@ -75,16 +75,17 @@ def test_a_schedule_invokes_again_and_again(tmp_path):
     assert read(heard)[0]["detail-type"] == "Scheduled Event"
 
 
-def test_messages_wait_in_the_queue_while_enough_executions_run(tmp_path):
+def test_messages_wait_in_the_queue_while_enough_executions_run(tmp_path, hold):
     heard = tmp_path / "heard"
-    functions = [function("sleep"), function("hear", environment={"HEARD": str(heard)})]
+    functions = [function("hold"), function("hear", environment={"HEARD": str(heard)})]
     with LocalAws(functions) as aws:
         sqs = aws.client("sqs")
         queue_url = sqs.create_queue(QueueName="q")["QueueUrl"]
-        sfn, arn = start(aws, {"Do": task("sleep")}, {"seconds": 2})
+        sfn, arn = start(aws, {"Do": task("hold")}, hold.event)
         aws.map_queue(queue_url, "hear", max_executions=1)
         sqs.send_message(QueueUrl=queue_url, MessageBody="wait")
-        time.sleep(1.0)
+        time.sleep(1.0)  # longer than a poll takes
         assert read(heard) == []
+        hold.release()
         wait(sfn, arn)
         wait_until(lambda: len(read(heard)) == 1)

@@ -12,7 +12,7 @@ from rem.home.resources import create_stack
 from rem.lambdas.function import LocalFunction
 from rem.lambdas.pool import PoolOptions
 from rem.states.local_aws import LocalAws
-from tests.rem.conftest import wait_until
+from tests.rem.conftest import TIMEOUT_S, wait_until
 
 HANDLERS = Path(__file__).parents[1] / "handlers"
 MOST_EVENTS, MOST_BYTES = 25_000, 256 * 1024
@@ -32,7 +32,7 @@ STAGES = ("prepare", "transcribe", "diarize", "cluster", "assemble", "enrich", "
 @pytest.fixture(scope="module")
 def history():
     functions = [
-        LocalFunction(name, f"long.{name}", HANDLERS, memory_mb=256, timeout_s=60) for name in STAGES
+        LocalFunction(name, f"long.{name}", HANDLERS, memory_mb=256, timeout_s=TIMEOUT_S) for name in STAGES
     ]
     with LocalAws(functions, PoolOptions(max_sandboxes=9)) as aws:
         stack = create_stack(aws, load_stages(), poll=False)
@@ -40,7 +40,7 @@ def history():
         arn = sfn.start_execution(stateMachineArn=stack.machine_arn, input=json.dumps(RECORDING))[
             "executionArn"
         ]
-        wait_until(lambda: sfn.describe_execution(executionArn=arn)["status"] != "RUNNING", limit_s=120)
+        wait_until(lambda: sfn.describe_execution(executionArn=arn)["status"] != "RUNNING")
         pages = sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
         return [event for page in pages for event in page["events"]]
 

@@ -9,6 +9,7 @@ import pytest
 
 from rem.executions.statuses import UNSUCCESSFUL
 from rem.states.journal import REDRIVE_PERIOD, ExecutionRow
+from tests.rem.states import test_engine as engine
 from tests.rem.states.test_engine import create, run, task, wait
 
 pytestmark = pytest.mark.slow
@@ -164,16 +165,16 @@ def test_redrive_inside_a_map_keeps_the_histories_of_finished_iterations(sfn, ca
     assert kinds["TaskFailed"] == 1
 
 
-def test_what_runs_or_succeeded_cannot_be_redriven(sfn):
+def test_what_runs_or_succeeded_cannot_be_redriven(sfn, hold):
     execution = run(sfn, {"Do": {"Type": "Pass", "End": True}})
     with pytest.raises(sfn.exceptions.ExecutionNotRedrivable, match="SUCCEEDED"):
         sfn.redrive_execution(executionArn=execution["executionArn"])
-    machine = create(sfn, {"Do": task("sleep")})
-    arn = sfn.start_execution(stateMachineArn=machine, input='{"seconds": 1}')["executionArn"]
+    arn = engine.start(sfn, create(sfn, {"Do": task("hold")}), hold.event)
     with pytest.raises(sfn.exceptions.ExecutionNotRedrivable, match="RUNNING"):
         sfn.redrive_execution(executionArn=arn)
     with pytest.raises(sfn.exceptions.ExecutionDoesNotExist):
         sfn.redrive_execution(executionArn=arn + "x")
+    hold.release()
     wait(sfn, arn)
 
 
@@ -185,16 +186,22 @@ def test_an_execution_can_be_redriven_for_fourteen_days(status):
     assert "14 days" in row.explain_not_redrivable(now + REDRIVE_PERIOD + timedelta(seconds=1))
 
 
-def test_aborted_and_timed_out_executions_are_redriven_too(sfn, calls):
-    machine = create(sfn, {"Do": task("sleep")}, TimeoutSeconds=1)
-    arn = sfn.start_execution(stateMachineArn=machine, input='{"seconds": 2}')["executionArn"]
-    assert wait(sfn, arn)["status"] == "TIMED_OUT"
-    sfn.redrive_execution(executionArn=arn)
+def test_aborted_executions_are_redriven_too(sfn, hold):
+    arn = engine.start(sfn, create(sfn, {"Do": task("hold")}), hold.event)
     sfn.stop_execution(executionArn=arn, error="Enough", cause="by hand")
     assert wait(sfn, arn)["status"] == "ABORTED"
     sfn.redrive_execution(executionArn=arn)
-    assert sfn.describe_execution(executionArn=arn)["redriveCount"] == 2
-    wait(sfn, arn)
+    hold.release()
+    execution = wait(sfn, arn)
+    assert (execution["status"], execution["redriveCount"]) == ("SUCCEEDED", 1)
+
+
+def test_timed_out_executions_are_redriven_too(sfn, hold):
+    arn = engine.start(sfn, create(sfn, {"Do": task("hold")}, TimeoutSeconds=1), hold.event)
+    assert wait(sfn, arn)["status"] == "TIMED_OUT"
+    sfn.redrive_execution(executionArn=arn)
+    execution = wait(sfn, arn)
+    assert (execution["status"], execution["redriveCount"]) == ("TIMED_OUT", 1)
 
 
 def test_executions_are_listed_newest_first_by_status_and_page(sfn):
